@@ -17,4 +17,10 @@ export type {
   Tags,
   Writer,
 } from "./store.js";
-export { bottomUp, children } from "./walk.js";
+export { memoryStore, type MemoryStore, type MemoryStoreOptions } from "./memory-store.js";
+export { type LowerReader, overlayStore, type OverlayStore, type OverlayStoreOptions } from "./overlay-store.js";
+export { choosePlatform, isAttestation, listPlatforms, type PlatformEntry } from "./platforms.js";
+export { referrerOf } from "./referrer.js";
+export { tagHint } from "./tag-hint.js";
+export { type Verified, verifyGraph, type VerifyOptions } from "./verify.js";
+export { bottomUp, children, childrenOf } from "./walk.js";

@@ -1,5 +1,5 @@
 import { GantryError } from "../errors.js";
-import { type Descriptor, isIndex, isManifest, parseIndex, parseManifest } from "../spec/index.js";
+import { type Descriptor, isDocument, isIndex, isManifest, parseIndex, parseManifest } from "../spec/index.js";
 import type { CallOptions, ContentReader } from "./store.js";
 
 /**
@@ -15,43 +15,83 @@ export async function children(
   node: Descriptor,
   options?: CallOptions,
 ): Promise<readonly Descriptor[]> {
-  if (isIndex(node)) return parseIndex(await store.manifest(node, options), node.mediaType).manifests;
+  return isDocument(node) ? childrenOf(await store.manifest(node, options), node) : [];
+}
+
+/**
+ * {@link children} of a document whose bytes are at hand.
+ *
+ * @throws GantryError MANIFEST_INVALID
+ */
+export function childrenOf(bytes: Uint8Array, node: Descriptor): readonly Descriptor[] {
+  if (isIndex(node)) return parseIndex(bytes, node.mediaType).manifests;
   if (!isManifest(node)) return [];
-  const manifest = parseManifest(await store.manifest(node, options), node.mediaType);
+  const manifest = parseManifest(bytes, node.mediaType);
   return [manifest.config, ...manifest.layers];
 }
 
 /**
  * Every node that can be reached from `root`, children before their parents, each digest once: the
  * order in which a store can take them without ever holding a manifest whose content is missing.
+ *
+ * @throws GantryError MANIFEST_INVALID, SIZE_MISMATCH when two parents say different things of one digest;
+ *   INDEX_TOO_DEEP and TOO_LARGE when the graph is no image's.
  */
 export async function* bottomUp(
   store: ContentReader,
   root: Descriptor,
   options?: CallOptions,
 ): AsyncGenerator<Descriptor, void, undefined> {
-  const seen = new Set<string>();
+  const seen = new Map<string, Descriptor>();
   // An explicit stack, because an index may nest deeper than a call stack.
-  const stack: { node: Descriptor; rest: Descriptor[] }[] = [await enter(root)];
+  const stack: { node: Descriptor; rest: Iterator<Descriptor> }[] = [await enter(root)];
   while (stack.length > 0) {
     const top = stack.at(-1)!;
-    const next = top.rest.shift();
-    if (next === undefined) {
+    const next = top.rest.next();
+    if (next.done) {
       stack.pop();
       yield top.node;
-    } else if (!seen.has(next.digest)) {
-      if (stack.length >= MAX_DEPTH) {
-        throw new GantryError("INDEX_TOO_DEEP", `indexes nest deeper than ${MAX_DEPTH} levels`, { where: next.digest });
-      }
-      stack.push(await enter(next));
+      continue;
     }
+    const before = seen.get(next.value.digest);
+    if (before !== undefined) {
+      agree(before, next.value);
+      continue;
+    }
+    if (stack.length >= MAX_DEPTH) {
+      throw new GantryError("INDEX_TOO_DEEP", `indexes nest deeper than ${MAX_DEPTH} levels`, {
+        where: next.value.digest,
+      });
+    }
+    if (seen.size >= MAX_NODES) {
+      throw new GantryError("TOO_LARGE", `more than ${MAX_NODES} manifests and blobs`, { where: root.digest });
+    }
+    stack.push(await enter(next.value));
   }
 
   async function enter(node: Descriptor) {
-    seen.add(node.digest);
-    return { node, rest: [...(await children(store, node, options))] };
+    seen.set(node.digest, node);
+    return { node, rest: (await children(store, node, options))[Symbol.iterator]() };
+  }
+}
+
+/**
+ * One digest is one content: a second parent that calls it longer, or a document of another kind, would be believed
+ * by whoever reads that parent first, and by nobody else.
+ */
+function agree(before: Descriptor, now: Descriptor): void {
+  if (before.size !== now.size) {
+    throw new GantryError("SIZE_MISMATCH", `${now.digest} is named with ${before.size} and with ${now.size} bytes`, {
+      facts: { digest: now.digest, expected: before.size, got: now.size },
+    });
+  }
+  if (before.mediaType !== now.mediaType && (isDocument(before) || isDocument(now))) {
+    throw new GantryError("MANIFEST_INVALID", `${now.digest} is named ${before.mediaType} and ${now.mediaType}`);
   }
 }
 
 /** Real images nest two or three levels; BuildKit's deepest is four. */
 const MAX_DEPTH = 16;
+
+/** An index of 30 platforms with 127 layers each has 4 000; a graph that never ends is a server's joke. */
+const MAX_NODES = 100_000;

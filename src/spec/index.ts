@@ -41,7 +41,15 @@ export {
   MANIFEST_ACCEPT,
   MEDIA_TYPES,
 } from "./media-types.js";
-export { formatPlatform, matchesPlatform, normalisePlatform, parsePlatform, type Platform } from "./platform.js";
+export { nearest } from "./nearest.js";
+export {
+  formatPlatform,
+  matchesPlatform,
+  normalisePlatform,
+  parsePlatform,
+  type Platform,
+  platformChoices,
+} from "./platform.js";
 export {
   formatReference,
   isRepository,

@@ -83,3 +83,19 @@ export function matchesPlatform(wanted: Platform, offered: Platform): boolean {
   if (w["os.version"] !== undefined && w["os.version"] !== o["os.version"]) return false;
   return (w["os.features"] ?? []).every((feature) => o["os.features"]?.includes(feature));
 }
+
+/**
+ * The platforms whose images a machine of this platform runs, the best first: itself, then older variants of the same
+ * architecture (containerd's `platforms.Only`, without its step from 64-bit Arm down to 32-bit).
+ */
+export function platformChoices(platform: Platform): readonly Platform[] {
+  const wanted = normalisePlatform(platform);
+  const level = /^v([2-9])$/.exec(wanted.variant ?? "")?.[1];
+  const lowest = wanted.architecture === "arm" ? 5 : wanted.architecture === "arm64" ? 8 : 1;
+  const olderRun = ["arm", "arm64", "amd64"].includes(wanted.architecture);
+  if (level === undefined || !olderRun) return [wanted];
+  const choices: Platform[] = [wanted];
+  for (let older = Number(level) - 1; older >= lowest; older--)
+    choices.push(normalisePlatform({ ...wanted, variant: `v${older}` }));
+  return choices;
+}
