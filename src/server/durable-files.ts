@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import { type FileHandle, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/**
+ * Files that are there after kill -9 or a power cut once a call has returned: written under a temporary name, synced,
+ * renamed, and the folder that names them synced too (what dpkg, git and etcd do; a rename alone may be lost).
+ */
+export class DurableFiles {
+  readonly #scratch: string;
+  readonly #durable: boolean;
+
+  /** @param durable false leaves the syncs out: what is acknowledged survives kill -9, not a power cut */
+  constructor(scratch: string, durable: boolean) {
+    this.#scratch = scratch;
+    this.#durable = durable;
+  }
+
+  /** Makes a folder and its parents, and their names durable. */
+  async ensureFolder(path: string): Promise<void> {
+    const first = await mkdir(path, { recursive: true });
+    if (first === undefined) return;
+    for (let at = path; at.length >= first.length; at = dirname(at)) await this.syncFolder(dirname(at));
+  }
+
+  /** Puts `bytes` at `path` in one step: a reader sees the old content or the new. The folder has to exist. */
+  async replace(path: string, ...bytes: readonly Uint8Array[]): Promise<void> {
+    const temporary = join(this.#scratch, randomUUID());
+    try {
+      const file = await open(temporary, "wx");
+      try {
+        await file.writev(bytes);
+        await this.sync(file);
+      } finally {
+        await file.close();
+      }
+      await this.move(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** Renames over `to`, durably. The content of `from` has to be synced. */
+  async move(from: string, to: string): Promise<void> {
+    await rename(from, to);
+    await this.syncFolder(dirname(to));
+  }
+
+  /** Creates an empty file, whose name is all it says. */
+  async touch(path: string): Promise<void> {
+    await (await open(path, "a")).close();
+    await this.syncFolder(dirname(path));
+  }
+
+  /** Removes a name. Answers false when it was not there. */
+  async remove(path: string): Promise<boolean> {
+    try {
+      await unlink(path);
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+    await this.syncFolder(dirname(path));
+    return true;
+  }
+
+  async sync(file: FileHandle): Promise<void> {
+    if (this.#durable) await file.sync();
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    if (!this.#durable) return;
+    const folder = await open(path, "r");
+    try {
+      await folder.sync();
+    } catch (error) {
+      // Windows and some network file systems cannot sync a folder; they make renames durable by themselves or not at all.
+      if (!["EPERM", "EINVAL", "EISDIR", "ENOTSUP"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    } finally {
+      await folder.close();
+    }
+  }
+}
+
+/** True when a file operation failed because the path, or a folder on its way, is not there. */
+export function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}
