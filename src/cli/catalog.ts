@@ -1,0 +1,23 @@
+import type { Command } from "./command.js";
+import type { Context } from "./context.js";
+import { NETWORK } from "./options.js";
+
+export const catalog: Command = {
+  name: "catalog",
+  summary: "List the repositories of a registry",
+  args: [{ name: "host", help: "a registry's host", completes: "host" }],
+  options: NETWORK,
+  examples: ["gantry catalog localhost:5000"],
+  run: runCatalog,
+};
+
+async function runCatalog(context: Context): Promise<void> {
+  const { given, signal } = context;
+  const gantry = await context.gantry();
+  const repositories: string[] = [];
+  for await (const repository of gantry.catalog(given.argument("host"), { signal })) {
+    if (context.json) repositories.push(repository);
+    else context.terminal.out(`${repository}\n`);
+  }
+  context.print({ host: given.argument("host"), repositories }, "");
+}

@@ -1,0 +1,105 @@
+import { GantryError } from "../errors.js";
+import type { Gantry, GantryOptions, SideOptions } from "../gantry.js";
+import type { Given } from "./command.js";
+import { createProgress, type Progress, progressMode } from "./progress.js";
+import type { Terminal } from "./terminal.js";
+
+/** What a command runs with: its arguments, the terminal, and gantry with the common options applied. */
+export class Context {
+  readonly given: Given;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  /** What the process ends with when the command does not throw. */
+  exitCode = 0;
+  #gantry: Promise<Gantry> | undefined;
+  #progress: Promise<Progress> | undefined;
+
+  constructor(given: Given, terminal: Terminal, signal: AbortSignal) {
+    this.given = given;
+    this.terminal = terminal;
+    this.signal = signal;
+    this.json = given.flag("json") ?? false;
+    this.quiet = given.flag("quiet") ?? false;
+    this.verbose = given.flag("verbose") ?? false;
+  }
+
+  /** The library, loaded when a command needs it, set up by the common options and the environment. */
+  gantry(): Promise<Gantry> {
+    this.#gantry ??= import("../gantry.js").then(({ Gantry }) => new Gantry(this.#options()));
+    return this.#gantry;
+  }
+
+  progress(): Promise<Progress> {
+    this.#progress ??= createProgress(
+      this.terminal,
+      progressMode(this.terminal, this.given.text("progress"), this.quiet),
+    );
+    return this.#progress;
+  }
+
+  /** Prints data: the object under `--json`, else the text. */
+  print(value: unknown, text: string): void {
+    if (this.json) this.terminal.out(`${JSON.stringify(value)}\n`);
+    else if (text !== "") this.terminal.out(text.endsWith("\n") ? text : `${text}\n`);
+  }
+
+  /** A remark for people, on stderr. */
+  note(text: string): void {
+    if (!this.quiet) this.terminal.err(`${text}\n`);
+  }
+
+  /** Reads standard input whole, for passwords and documents. */
+  async readInput(limit: number): Promise<string> {
+    const { readAll } = await import("../streams/index.js");
+    return new TextDecoder().decode(await readAll(this.terminal.stdin, limit, "standard input"));
+  }
+
+  async close(): Promise<void> {
+    (await this.#progress)?.close();
+    await (await this.#gantry)?.[Symbol.asyncDispose]();
+  }
+
+  #options(): GantryOptions {
+    const { given, terminal } = this;
+    const concurrency = given.number("concurrency");
+    const retry = given.number("retry");
+    const retryDelay = given.number("retry-delay");
+    if (concurrency === 0)
+      throw new GantryError("USAGE", "invalid value 0 for --concurrency", { hint: "It takes at least 1." });
+    return {
+      env: terminal.env,
+      cwd: terminal.cwd,
+      ...this.#side(""),
+      source: this.#side("src-"),
+      destination: this.#side("dest-"),
+      ...(concurrency === undefined ? {} : { concurrency }),
+      ...(retry === undefined ? {} : { retry }),
+      ...(retryDelay === undefined ? {} : { retryDelay }),
+      ...(given.flag("debug") ? { log: (line: string) => terminal.err(`${line}\n`) } : {}),
+    };
+  }
+
+  #side(prefix: "" | "src-" | "dest-"): SideOptions {
+    const { given } = this;
+    const authFile = given.text(`${prefix}authfile`);
+    const creds = given.text(`${prefix}creds`);
+    const registryToken = given.text(`${prefix}registry-token`);
+    const certDir = given.text(`${prefix}cert-dir`);
+    const tlsVerify = given.flag(`${prefix}tls-verify`);
+    if (creds !== undefined && registryToken !== undefined) {
+      throw new GantryError("USAGE", `--${prefix}creds and --${prefix}registry-token exclude each other`, {
+        hint: "Give one of them.",
+      });
+    }
+    return {
+      ...(authFile === undefined ? {} : { authFile }),
+      ...(creds === undefined ? {} : { creds }),
+      ...(registryToken === undefined ? {} : { registryToken }),
+      ...(certDir === undefined ? {} : { certDir }),
+      ...(tlsVerify === undefined ? {} : { tlsVerify }),
+    };
+  }
+}

@@ -1,0 +1,57 @@
+import { GantryError } from "../errors.js";
+import { EXIT, exitCodeOf } from "./exit-code.js";
+import { printable, type Terminal } from "./terminal.js";
+
+/** How the command line tells of a failure. */
+export interface ErrorStyle {
+  readonly json: boolean;
+  readonly debug: boolean;
+}
+
+/** Whatever was thrown, as the one error class. */
+export function toGantryError(error: unknown): GantryError {
+  if (GantryError.is(error)) return error;
+  if (error instanceof Error) {
+    if (error.name === "AbortError") return new GantryError("INTERRUPTED", "interrupted", { cause: error });
+    const code = "code" in error ? String(error.code) : "";
+    if (code === "ENOENT") return new GantryError("FILE_NOT_FOUND", error.message, { cause: error });
+    if (code === "ENOSPC" || code === "EDQUOT") return new GantryError("DISK_FULL", error.message, { cause: error });
+    if (/^E[A-Z]+$/.test(code)) return new GantryError("IO", error.message, { cause: error });
+    return new GantryError("INTERNAL", error.message, {
+      cause: error,
+      hint: "This is a bug in gantry; run again with --debug and report it.",
+    });
+  }
+  return new GantryError("INTERNAL", String(error));
+}
+
+/** Prints the one error: a line on stderr, or an object on stdout under `--json`. Answers the exit code. */
+export function reportError(thrown: unknown, terminal: Terminal, style: ErrorStyle): number {
+  const error = toGantryError(thrown);
+  const exitCode = exitCodeOf(error.code);
+  if (style.json) terminal.out(`${JSON.stringify({ error: error.toJSON() })}\n`);
+  if (terminal.env["GITHUB_ACTIONS"] === "true")
+    terminal.err(`::error title=gantry::${escapeAnnotation(errorLine(error))}\n`);
+  if (!style.json || exitCode === EXIT.interrupted) terminal.err(`gantry: ${errorLine(error)}\n`);
+  if (style.debug && error.stack !== undefined) terminal.err(`${printable(describeCauses(error))}\n`);
+  return exitCode;
+}
+
+/** `WHAT (WHERE). HINT`, on one line. */
+export function errorLine(error: GantryError): string {
+  const side = error.side === undefined ? "" : `${error.side} `;
+  const where = error.where === undefined || error.message.includes(error.where) ? "" : ` (${side}${error.where})`;
+  const hint = error.hint === undefined ? "" : ` ${error.hint}`;
+  return printable(`${error.message}${where}.${hint}`.replaceAll(/\s*\n\s*/g, " "));
+}
+
+function describeCauses(error: Error): string {
+  const parts: string[] = [];
+  for (let at: unknown = error; at instanceof Error && parts.length < 8; at = at.cause)
+    parts.push(at.stack ?? at.message);
+  return parts.join("\ncaused by: ");
+}
+
+function escapeAnnotation(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}

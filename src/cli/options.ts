@@ -1,0 +1,64 @@
+import type { OptionSpec } from "./command.js";
+
+/** What every command takes. */
+export const EVERYWHERE: readonly OptionSpec[] = [
+  { name: "json", kind: "boolean", help: "print one JSON object on stdout" },
+  { name: "quiet", short: "q", kind: "boolean", help: "no progress and no notes on stderr" },
+  { name: "verbose", short: "v", kind: "boolean", help: "say what is skipped and why" },
+  { name: "debug", kind: "boolean", help: "trace every request, secrets masked; errors with their stack" },
+  {
+    name: "progress",
+    kind: "text",
+    value: "MODE",
+    choices: ["auto", "bar", "plain", "json", "none"],
+    help: "how progress is shown on stderr",
+  },
+];
+
+/** What every command takes that talks to registries. */
+export const NETWORK: readonly OptionSpec[] = [
+  { name: "authfile", kind: "text", value: "PATH", help: "the file with credentials, instead of the usual ones" },
+  { name: "creds", kind: "text", value: "USER:PASSWORD", help: "credentials for every registry of this command" },
+  { name: "registry-token", kind: "text", value: "TOKEN", help: "a bearer token, sent as it is" },
+  { name: "cert-dir", kind: "text", value: "DIR", help: "a folder with *.crt, *.cert and *.key for TLS" },
+  {
+    name: "tls-verify",
+    kind: "boolean",
+    help: "verify TLS; false also allows plain HTTP (loopback registries may always use it)",
+  },
+  { name: "retry", kind: "number", value: "N", help: "how often a request is tried again" },
+  {
+    name: "retry-delay",
+    kind: "duration",
+    value: "TIME",
+    help: "wait so long between tries, instead of longer each time",
+  },
+  { name: "concurrency", kind: "number", value: "N", help: "how many transfers at once" },
+];
+
+/** The same for one side, where source and destination may differ. */
+export const SIDED: readonly OptionSpec[] = (["src", "dest"] as const).flatMap((side): OptionSpec[] => {
+  const of = side === "src" ? "the source" : "the destination";
+  return [
+    { name: `${side}-authfile`, kind: "text", value: "PATH", help: `credentials for ${of}` },
+    { name: `${side}-creds`, kind: "text", value: "USER:PASSWORD", help: `credentials for ${of}` },
+    { name: `${side}-registry-token`, kind: "text", value: "TOKEN", help: `bearer token for ${of}` },
+    { name: `${side}-cert-dir`, kind: "text", value: "DIR", help: `TLS files for ${of}` },
+    { name: `${side}-tls-verify`, kind: "boolean", help: `verify the TLS of ${of}` },
+  ];
+});
+
+/** One or more platforms. */
+export const PLATFORM: OptionSpec = {
+  name: "platform",
+  kind: "list",
+  value: "OS/ARCH[/VARIANT],…",
+  help: "only these platforms",
+};
+
+/** Plan and stop. */
+export const DRY_RUN: OptionSpec = {
+  name: "dry-run",
+  kind: "boolean",
+  help: "show what would be done and write nothing",
+};

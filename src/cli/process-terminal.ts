@@ -1,0 +1,29 @@
+import type { Terminal } from "./terminal.js";
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  // A reader that has seen enough (`| head`) closes the pipe: that is its right, not an error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    out: (text) => void process.stdout.write(text),
+    outAndWait: (bytes) =>
+      new Promise((resolve, reject) => {
+        process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+      }),
+    err: (text) => void process.stderr.write(text),
+    flush: () =>
+      new Promise((resolve) => {
+        process.stdout.write("", () => resolve());
+      }),
+    outIsTerminal: process.stdout.isTTY === true,
+    errIsTerminal: process.stderr.isTTY === true,
+    inIsTerminal: process.stdin.isTTY === true,
+    columns: process.stderr.columns ?? 80,
+    stdin: process.stdin,
+  };
+}

@@ -1,0 +1,108 @@
+import type { Plan, Report, Step, Totals } from "../gantry.js";
+import type { Context } from "./context.js";
+import { formatBytes, formatSeconds, plural } from "./format.js";
+import { reportToActions } from "./github-actions.js";
+import { renderTable } from "./table.js";
+
+/** What a write prints, under `--json` or not. */
+export interface Outcome {
+  readonly report: Report;
+  readonly requests: number;
+  readonly dryRun: boolean;
+}
+
+/**
+ * Applies a plan, or shows it under `--dry-run`, with progress on stderr and the result on stdout.
+ */
+export async function carryOut(context: Context, plan: Plan): Promise<void> {
+  const gantry = await context.gantry();
+  const dryRun = context.given.flag("dry-run") ?? false;
+  if (dryRun) {
+    await printOutcome(context, { report: plan.report(), requests: gantry.requests, dryRun });
+    return;
+  }
+  const progress = await context.progress();
+  const report = await plan.apply({ signal: context.signal, onEvent: (event) => progress.event(event) });
+  progress.close();
+  await printOutcome(context, { report, requests: gantry.requests, dryRun });
+}
+
+/** Prints what was, or would be, done. */
+export async function printOutcome(context: Context, { report, requests, dryRun }: Outcome): Promise<void> {
+  if (dryRun) context.print(toJson(report, requests), await renderSteps(report.steps, report.totals));
+  else
+    context.print(
+      toJson(report, requests),
+      report.destinations.map(({ name, digest }) => (name.endsWith(digest) ? name : `${name}@${digest}`)).join("\n"),
+    );
+  if (!dryRun) context.note(summaryLine(report, requests));
+  if (context.verbose)
+    for (const step of report.steps)
+      context.note(`${step.action} ${step.descriptor.digest} ${step.destination}: ${step.reason}`);
+  if (!dryRun)
+    await reportToActions(
+      context.terminal,
+      { digest: report.digest, metadata: JSON.stringify(toJson(report, requests)) },
+      summaryMarkdown(report, requests),
+    );
+}
+
+/** The object that scripts read (docs/commands.md, "JSON of a write"). */
+export function toJson(report: Report, requests: number): Record<string, unknown> {
+  return {
+    digest: report.digest,
+    mediaType: report.mediaType,
+    size: report.size,
+    destinations: report.destinations,
+    totals: report.totals,
+    steps: report.steps.map(({ action, destination, descriptor, bytes, reason }) => ({
+      action,
+      destination,
+      digest: descriptor.digest,
+      mediaType: descriptor.mediaType,
+      size: descriptor.size,
+      bytes,
+      reason,
+    })),
+    requests,
+    seconds: Math.round(report.seconds * 1000) / 1000,
+  };
+}
+
+async function renderSteps(steps: readonly Step[], totals: Totals): Promise<string> {
+  const rows = steps.map((step) => [
+    step.action,
+    step.descriptor.digest.slice(0, 19),
+    formatBytes(step.descriptor.size),
+    step.bytes === 0 ? "-" : formatBytes(step.bytes),
+    step.destination,
+    step.reason,
+  ]);
+  const table = await renderTable(["ACTION", "DIGEST", "SIZE", "TO SEND", "DESTINATION", "BECAUSE"], rows, [2, 3]);
+  return `${table}\n\n${totalsLine(totals)}`;
+}
+
+function summaryLine(report: Report, requests: number): string {
+  const changed = report.destinations.some((destination) => destination.changed);
+  const time = `${formatSeconds(report.seconds)}, ${plural(requests, "request")}`;
+  return changed
+    ? `Done in ${time}: ${totalsLine(report.totals)}`
+    : `Nothing to do (${time}): every name points there already.`;
+}
+
+function totalsLine({ uploaded, mounted, present }: Totals): string {
+  return `${uploaded.count} uploaded (${formatBytes(uploaded.bytes)}), ${mounted.count} mounted (${formatBytes(mounted.bytes)}), ${present.count} present (${formatBytes(present.bytes)})`;
+}
+
+function summaryMarkdown(report: Report, requests: number): string {
+  const names = report.destinations.map(({ name, changed }) => `| \`${name}\` | ${changed ? "moved" : "unchanged"} |`);
+  return [
+    `### gantry: \`${report.digest}\``,
+    "",
+    "| name | |",
+    "| --- | --- |",
+    ...names,
+    "",
+    `${totalsLine(report.totals)}; ${plural(requests, "request")}, ${formatSeconds(report.seconds)}.`,
+  ].join("\n");
+}
