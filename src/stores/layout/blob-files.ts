@@ -101,9 +101,12 @@ export class BlobFiles {
    * @throws GantryError DIGEST_MISMATCH, SIZE_MISMATCH, DISK_FULL, IO
    */
   async write(wanted: Incoming, body: Body, options: WriteOptions): Promise<{ digest: Digest; size: number }> {
-    let temp: TempFile | undefined;
+    // Only errors of this side get a path of this side: what the source throws passes as it is.
+    const ours = (error: unknown): never => {
+      throw diskError(error, "write a blob", this.#dir);
+    };
+    const temp = await this.#temp.create(options.signal).catch(ours);
     try {
-      temp = await this.#temp.create(options.signal);
       const hasher = new Hasher(wanted.digest === undefined ? "sha256" : algorithmOf(wanted.digest));
       for await (const chunk of body.open({ signal: options.signal })) {
         options.signal?.throwIfAborted();
@@ -114,18 +117,16 @@ export class BlobFiles {
         // The thread pool writes while this thread hashes.
         const written = writeAll(temp, chunk);
         hasher.update(chunk);
-        await written;
+        await written.catch(ours);
         options.onBytes?.(chunk.byteLength);
       }
       const { digest, size } = hasher;
       checkHash(hasher, { digest: wanted.digest ?? digest, size: wanted.size }, this.#dir);
       const path = this.path(digest);
-      await temp.publish(path, options.mode);
+      await temp.publish(path, options.mode).catch(ours);
       return { digest, size };
-    } catch (error) {
-      throw diskError(error, "write a blob", this.#dir);
     } finally {
-      await temp?.close();
+      await temp.close();
     }
   }
 
@@ -151,14 +152,14 @@ export class BlobFiles {
   }
 
   /**
-   * Removes a blob that has not been wanted for `olderThanMs`; answers the bytes freed. The blob is moved away before
-   * the last look at its age, so that a writer either finds it gone or is seen to have touched it.
+   * Removes a blob that has not been wanted for `olderThanMs`; answers the bytes freed. The blob is moved to `trash`
+   * before the last look at its age, so that a writer either finds it gone or is seen to have touched it.
    */
   async remove(digest: Digest, olderThanMs: number, trash: string): Promise<number | undefined> {
     const age = await this.age(digest);
     if (age === undefined || age < olderThanMs) return undefined;
     const path = this.path(digest);
-    const aside = join(trash, `${hexOf(digest)}.removed`);
+    const aside = join(trash, `${algorithmOf(digest)}-${hexOf(digest)}${REMOVED}`);
     try {
       await rename(path, aside);
       const stats = await stat(aside).catch(() => undefined);
@@ -171,6 +172,15 @@ export class BlobFiles {
     } catch (error) {
       if (errnoOf(error) === "ENOENT") return undefined;
       throw diskError(error, "remove a blob", path);
+    }
+  }
+
+  /** Puts back what a collector had moved away when it was killed: it may have been wanted. The caller holds the lock. */
+  async restore(trash: string): Promise<void> {
+    for (const name of await readdir(trash).catch(unlessAbsent)) {
+      if (!name.endsWith(REMOVED)) continue;
+      const digest = name.slice(0, -REMOVED.length).replace("-", ":");
+      if (isDigest(digest)) await rename(join(trash, name), this.path(digest));
     }
   }
 
@@ -193,6 +203,7 @@ export function absent(digest: Digest, where: string): GantryError {
   return new GantryError("BLOB_UNKNOWN", `blob ${digest} is not in the layout`, { where, facts: { digest } });
 }
 
+const REMOVED = ".removed";
 const ALGORITHMS = ["sha256", "sha512"] as const;
 
 async function* readPatiently(

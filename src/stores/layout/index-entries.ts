@@ -1,3 +1,4 @@
+import { GantryError } from "../../errors.js";
 import { ANNOTATIONS, type Descriptor, type ImageIndex } from "../../spec/index.js";
 
 /** The names that an entry of index.json answers to: its own, and the full one that containerd and BuildKit add. */
@@ -10,6 +11,23 @@ export function namesOf(entry: Descriptor): readonly string[] {
 /** The reference name of an entry (image-layout.md, "index.json": `org.opencontainers.image.ref.name`). */
 export function nameOf(entry: Descriptor): string | undefined {
   return entry.annotations?.[ANNOTATIONS.refName] || undefined;
+}
+
+/**
+ * Checks a name before it is written (image-layout.md's grammar of `ref.name`; a leading underscore is a tag's, brackets
+ * are an IPv6 host's). The empty name is the image without one.
+ *
+ * @throws GantryError REFERENCE_INVALID
+ */
+export function checkName(name: string): void {
+  if (name === "" || (name.length <= 4096 && /^[A-Za-z0-9_[][A-Za-z0-9._:@+/[\]-]*$/.test(name))) return;
+  throw new GantryError(
+    "REFERENCE_INVALID",
+    `invalid name ${JSON.stringify(name.slice(0, 160))} for an image in a layout`,
+    {
+      hint: "Letters, digits and . _ - : @ + / are allowed.",
+    },
+  );
 }
 
 /** Every entry that `name` means: those with that reference name, else those with that full name. */

@@ -25,7 +25,16 @@ import { type Body, bytesBody, readAll, verifyBytes } from "../../streams/index.
 import { BlobFiles } from "./blob-files.js";
 import { collectGarbage, type GarbageOptions, type GarbageReport } from "./collect-garbage.js";
 import { diskError } from "./disk-error.js";
-import { entriesNamed, entryFor, isUnnamed, nameOf, namesOf, withName, withUnnamed } from "./index-entries.js";
+import {
+  checkName,
+  entriesNamed,
+  entryFor,
+  isUnnamed,
+  nameOf,
+  namesOf,
+  withName,
+  withUnnamed,
+} from "./index-entries.js";
 import { IndexFile } from "./index-file.js";
 import { LayoutReferrers, type Referring, referringOf } from "./layout-referrers.js";
 import { reach } from "./reach.js";
@@ -68,6 +77,7 @@ export class LayoutStore implements Store, AsyncDisposable {
   readonly #temp: TempFiles;
   readonly #blobs: BlobFiles;
   readonly #index: IndexFile;
+  readonly #trash: string;
   #prepared: Promise<Modes> | undefined;
 
   constructor(settings: LayoutSettings) {
@@ -75,6 +85,7 @@ export class LayoutStore implements Store, AsyncDisposable {
     this.path = settings.path;
     this.location = settings.location;
     const own = join(settings.path, PRIVATE);
+    this.#trash = own;
     this.#temp = new TempFiles(join(own, "tmp"));
     this.#blobs = new BlobFiles(join(settings.path, "blobs"), this.#temp);
     this.#index = new IndexFile(settings.path, join(own, "lock"), this.#temp);
@@ -149,9 +160,10 @@ export class LayoutStore implements Store, AsyncDisposable {
    */
   async collectGarbage(options: GarbageOptions = {}): Promise<GarbageReport> {
     await this.#prepare();
-    return await this.#index.alone({ timeoutMs: this.#settings.lockTimeoutMs, signal: options.signal }, async () =>
-      collectGarbage(this, this.#blobs, await this.#index.read(), join(this.path, PRIVATE), options),
-    );
+    return await this.#index.alone({ timeoutMs: this.#settings.lockTimeoutMs, signal: options.signal }, async () => {
+      await this.#blobs.restore(this.#trash);
+      return await collectGarbage(this, this.#blobs, await this.#index.read(), this.#trash, options);
+    });
   }
 
   /** Removes the place for temporary files, where no other writer uses it. The layout stays. */
@@ -174,6 +186,7 @@ export class LayoutStore implements Store, AsyncDisposable {
   }
 
   async #putManifest(bytes: Uint8Array, descriptor: Descriptor, options: PutManifestOptions = {}): Promise<Placement> {
+    for (const tag of options.tags ?? []) checkName(tag);
     verifyBytes(bytes, descriptor, this.location);
     const referring = referringOf(bytes, descriptor);
     const placement = await this.#putBlob(bareDescriptor(descriptor), bytesBody(bytes), options);
@@ -223,6 +236,9 @@ export class LayoutStore implements Store, AsyncDisposable {
   }
 
   async #untag(tag: string, options?: CallOptions): Promise<void> {
+    const before = await this.#index.read();
+    // Asked first, so that a mistake makes no directory.
+    if (tag !== "" && entriesNamed(before, tag).length === 0) throw unknownName(before, tag, this.location);
     await this.#change(async (index) => {
       const gone = new Set(
         tag === "" ? await unnamedRoots({ ...(await this.#lookup()), index }) : entriesNamed(index, tag),
@@ -240,22 +256,20 @@ export class LayoutStore implements Store, AsyncDisposable {
   }
 
   async #remove(descriptor: Descriptor, options?: CallOptions): Promise<void> {
-    let known = false;
-    await this.#change(async (index) => {
-      known = (await this.#blobs.size(descriptor.digest)) !== undefined;
-      const manifests = index.manifests.filter((entry) => entry.digest !== descriptor.digest);
-      if (manifests.length === index.manifests.length) return index;
-      known = true;
-      return { ...index, manifests };
-    }, options?.signal);
-    if (!known) {
+    const { digest } = descriptor;
+    const named = (await this.#index.read()).manifests.some((entry) => entry.digest === digest);
+    if (!named && (await this.#blobs.size(digest)) === undefined) {
       const code = isDocument(descriptor) ? "MANIFEST_UNKNOWN" : "BLOB_UNKNOWN";
-      throw new GantryError(code, `${descriptor.digest} is not in the layout`, { where: this.location });
+      throw new GantryError(code, `${digest} is not in the layout`, { where: this.location });
     }
+    await this.#change((index) => {
+      const manifests = index.manifests.filter((entry) => entry.digest !== digest);
+      return manifests.length === index.manifests.length ? index : { ...index, manifests };
+    }, options?.signal);
     const settings = { timeoutMs: this.#settings.lockTimeoutMs, signal: options?.signal };
     await this.#index.alone(settings, async () => {
       const wanted = await reach(this, (await this.#index.read()).manifests, options);
-      if (!wanted.has(descriptor.digest)) await this.#blobs.remove(descriptor.digest, 0, join(this.path, PRIVATE));
+      if (!wanted.has(digest)) await this.#blobs.remove(digest, Number.NEGATIVE_INFINITY, this.#trash);
     });
   }
 
@@ -268,7 +282,10 @@ export class LayoutStore implements Store, AsyncDisposable {
       timeoutMs: this.#settings.lockTimeoutMs,
       signal,
       mode: modes.file,
-      before: async () => await this.#blobs.sync(),
+      before: async () => {
+        await this.#blobs.restore(this.#trash);
+        await this.#blobs.sync();
+      },
     });
   }
 
