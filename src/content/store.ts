@@ -13,6 +13,8 @@ export interface ResolveOptions extends CallOptions {
    * (a retag inside one repository). A store keeps them for the `manifest()` that follows.
    */
   readonly willRead?: boolean;
+  /** A name that is not there may cost one request more, to say in the error's hint which names are. */
+  readonly suggest?: boolean;
 }
 
 /** The four ways to read content. */
