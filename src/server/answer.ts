@@ -1,4 +1,4 @@
-import { Access, type Caller, type Need } from "./access.js";
+import type { Access, Caller, Need } from "./access.js";
 import { answerBlob } from "./blobs.js";
 import { type Answer, type Exchange, json } from "./exchange.js";
 import { answerCatalog, answerTags } from "./lists.js";

@@ -1,7 +1,6 @@
 import type { Digest } from "../spec/index.js";
 import { isDigest } from "../spec/index.js";
 import type { BlobFiles } from "./blob-files.js";
-import type { DurableFiles } from "./durable-files.js";
 import { matchesGlob } from "./glob.js";
 import { Refusal } from "./refusal.js";
 import type { RepositoryFiles } from "./repository-files.js";
@@ -9,7 +8,6 @@ import type { UploadSessions } from "./upload-sessions.js";
 
 /** What the routes work on, and the rules that hold for all of them. */
 export interface Registry {
-  readonly files: DurableFiles;
   readonly blobs: BlobFiles;
   readonly repositories: RepositoryFiles;
   readonly uploads: UploadSessions;

@@ -137,10 +137,9 @@ async function openRegistry(options: ServeOptions): Promise<Registry> {
     throw new GantryError("IO", "the registry's folder cannot be used", { where: root, cause });
   }
   return {
-    files,
     blobs: new BlobFiles(root, files),
     repositories: new RepositoryFiles(root, files),
-    uploads: new UploadSessions(scratch, options.uploadExpiryMs ?? HOUR),
+    uploads: new UploadSessions(scratch, files, options.uploadExpiryMs ?? HOUR),
     allowDelete: options.delete ?? true,
     immutableTags: options.immutableTags ?? [],
     maxManifestBytes: options.maxManifestBytes ?? MAX_DOCUMENT_BYTES,
@@ -217,7 +216,7 @@ async function handleRequest(
     bytesReceived: exchange.bytesReceived,
     bytesSent,
     milliseconds: performance.now() - start,
-    ...(failure === undefined ? {} : { error: failure instanceof Error ? failure.message : String(failure) }),
+    ...(failure === undefined ? {} : { error: failure instanceof Error ? failure.message : "unknown" }),
   });
 }
 

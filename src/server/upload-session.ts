@@ -1,11 +1,15 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestFrom } from "../spec/index.js";
+import type { DurableFiles } from "./durable-files.js";
 import type { Exchange } from "./exchange.js";
 import { Refusal } from "./refusal.js";
 
 /** Bytes are written to disk in pieces of this size. */
 const WRITE_SIZE = 1024 * 1024;
+
+/** A sync is begun whenever so much has been written, so that the one at the end does not find a gigabyte to do. */
+const SYNC_SIZE = 32 * 1024 * 1024;
 
 /** Where a chunk says that it belongs: `Content-Range: START-END`, both inclusive. */
 export interface ChunkRange {
@@ -26,6 +30,7 @@ export class UploadSession {
   readonly repository: string;
   readonly path: string;
   lastUsed: number = Date.now();
+  readonly #files: DurableFiles;
   readonly #algorithm: DigestAlgorithm;
   #hash: Hash;
   #size = 0;
@@ -34,10 +39,11 @@ export class UploadSession {
   #sealed = false;
   #sender: { exchange: Exchange; done: Promise<void> } | undefined;
 
-  constructor(id: string, repository: string, path: string, algorithm: DigestAlgorithm) {
+  constructor(id: string, repository: string, path: string, algorithm: DigestAlgorithm, files: DurableFiles) {
     this.id = id;
     this.repository = repository;
     this.path = path;
+    this.#files = files;
     this.#algorithm = algorithm;
     this.#hash = createHash(algorithm);
     this.#settledHash = createHash(algorithm);
@@ -116,7 +122,7 @@ export class UploadSession {
    *
    * @throws Refusal 400 DIGEST_INVALID
    */
-  async seal(digest: Digest, sync: (file: FileHandle) => Promise<void>): Promise<void> {
+  async seal(digest: Digest): Promise<void> {
     await this.takeOver();
     this.#checkOpen();
     this.#sealed = true;
@@ -131,7 +137,7 @@ export class UploadSession {
       }
       const got = digestFrom(algorithm, hash.digest("hex"));
       if (got !== digest) throw new Refusal(400, "DIGEST_INVALID", `the content is ${got}, not ${digest}`);
-      await sync(file);
+      await this.#files.sync(file);
     } finally {
       await file.close();
     }
@@ -150,6 +156,8 @@ export class UploadSession {
     let batch: Buffer[] = [];
     let batched = 0;
     let writing: Promise<unknown> | undefined;
+    let syncing: Promise<void> | undefined;
+    let unsynced = 0;
     const write = async (): Promise<void> => {
       await writing;
       if (batched === 0) return;
@@ -159,6 +167,14 @@ export class UploadSession {
       writing = writeAll(file, pieces, at);
       // Awaited before the next piece or at the end; a failure in between must not count as unhandled.
       writing.catch(() => undefined);
+      unsynced += WRITE_SIZE;
+      if (unsynced < SYNC_SIZE || syncing !== undefined) return;
+      unsynced = 0;
+      // Its failure is found again by the sync that counts, in seal().
+      syncing = this.#files.sync(file).then(
+        () => (syncing = undefined),
+        () => undefined,
+      );
     };
     try {
       try {
@@ -184,6 +200,7 @@ export class UploadSession {
       if (!(error instanceof Refusal) && (error as NodeJS.ErrnoException).syscall === "write") this.#rollBack();
       throw error;
     } finally {
+      await syncing;
       await file.close();
     }
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import type { DigestAlgorithm } from "../spec/index.js";
+import type { DurableFiles } from "./durable-files.js";
 import { Refusal } from "./refusal.js";
 import { UploadSession } from "./upload-session.js";
 
@@ -10,10 +11,12 @@ const MAX_SESSIONS = 10_000;
 /** The uploads under way. They live as long as the server; what a client has of one after a restart is a 404. */
 export class UploadSessions {
   readonly #folder: string;
+  readonly #files: DurableFiles;
   readonly #expiry: number;
   readonly #sessions = new Map<string, UploadSession>();
 
-  constructor(folder: string, expiry: number) {
+  constructor(folder: string, files: DurableFiles, expiry: number) {
+    this.#files = files;
     this.#folder = folder;
     this.#expiry = expiry;
   }
@@ -23,7 +26,7 @@ export class UploadSessions {
     if (this.#sessions.size >= MAX_SESSIONS)
       throw new Refusal(429, "TOOMANYREQUESTS", "too many uploads are open", { "retry-after": "10" });
     const id = randomUUID();
-    const session = new UploadSession(id, repository, join(this.#folder, id), algorithm);
+    const session = new UploadSession(id, repository, join(this.#folder, id), algorithm, this.#files);
     this.#sessions.set(id, session);
     return session;
   }
@@ -44,11 +47,11 @@ export class UploadSessions {
 
   /** Ends the uploads that nobody has touched for the time of expiry. */
   async expire(): Promise<void> {
-    for (const session of [...this.#sessions.values()]) if (this.#isStale(session)) await this.end(session);
+    for (const session of this.#sessions.values()) if (this.#isStale(session)) await this.end(session);
   }
 
   async endAll(): Promise<void> {
-    for (const session of [...this.#sessions.values()]) await this.end(session);
+    for (const session of this.#sessions.values()) await this.end(session);
   }
 
   #isStale(session: UploadSession): boolean {

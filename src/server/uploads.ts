@@ -107,7 +107,7 @@ async function append(exchange: Exchange, session: UploadSession): Promise<void>
 
 async function commit(registry: Registry, session: UploadSession, text: string): Promise<Answer> {
   const digest = digestIn(text);
-  await session.seal(digest, (file) => registry.files.sync(file));
+  await session.seal(digest);
   await registry.blobs.adopt(session.repository, digest, session.path);
   return created(session.repository, digest);
 }
