@@ -23,7 +23,7 @@ import {
 } from "../../spec/index.js";
 import { type Body, bytesBody, readAll, verifyBytes } from "../../streams/index.js";
 import { BlobFiles } from "./blob-files.js";
-import { collectGarbage, type GarbageOptions, type GarbageReport } from "./collect-garbage.js";
+import { collectGarbage, withoutOrphans, type GarbageOptions, type GarbageReport } from "./collect-garbage.js";
 import { diskError } from "./disk-error.js";
 import {
   checkName,
@@ -55,6 +55,8 @@ export interface LayoutSettings {
   /** True when content is going to be written: the directory is made at the first write, and found content is kept fresh. */
   readonly create: boolean;
   readonly lockTimeoutMs?: number | undefined;
+  /** The mode of the layout's directory, and of those above it, where they are made. */
+  readonly mode?: number | undefined;
 }
 
 /**
@@ -160,6 +162,12 @@ export class LayoutStore implements Store, AsyncDisposable {
    */
   async collectGarbage(options: GarbageOptions = {}): Promise<GarbageReport> {
     await this.#prepare();
+    if (options.orphanReferrers === "remove") {
+      await this.#change(
+        async (index) => await withoutOrphans(this, this.#blobs, this.referrers, index, options),
+        options.signal,
+      );
+    }
     return await this.#index.alone({ timeoutMs: this.#settings.lockTimeoutMs, signal: options.signal }, async () => {
       await this.#blobs.restore(this.#trash);
       return await collectGarbage(this, this.#blobs, await this.#index.read(), this.#trash, options);
@@ -307,7 +315,7 @@ export class LayoutStore implements Store, AsyncDisposable {
   // Everything inside follows the mode of the layout's own directory: private in a private one, open to the group in a
   // group's. Never writable for others.
   async #makeDirectories(): Promise<Modes> {
-    await makeDirectory(this.path, 0o755);
+    await makeDirectory(this.path, this.#settings.mode ?? 0o755);
     const { mode } = await stat(this.path);
     const modes = { file: (mode & 0o664) | 0o600, directory: (mode & 0o775) | 0o700 };
     await this.#blobs.prepare(modes.directory);

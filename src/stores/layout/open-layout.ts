@@ -14,6 +14,8 @@ export interface OpenLayoutOptions {
   readonly location?: string;
   /** How long a change waits for other writers; a minute where not given. */
   readonly lockTimeoutMs?: number;
+  /** The mode of the directory, and of those above it, where they have to be made; 0755 where not given. Files follow it. */
+  readonly mode?: number;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface OpenLayoutOptions {
  *   something else, or a layout of another version; IO when `create` is set and it may not be written
  */
 export async function openLayout(path: string, options: OpenLayoutOptions = {}): Promise<LayoutStore> {
-  const { create = false, location = `oci:${path}`, lockTimeoutMs } = options;
+  const { create = false, location = `oci:${path}`, lockTimeoutMs, mode } = options;
   const root = resolve(path);
   const index = new IndexFile(root, join(root, ".gantry", "lock"), new TempFiles(join(root, ".gantry", "tmp")));
   const state = await index.state();
@@ -37,7 +39,7 @@ export async function openLayout(path: string, options: OpenLayoutOptions = {}):
   if (create) await mayBeWritten(root, location);
   // A broken index is found now, not after the first gigabyte.
   await index.read();
-  return new LayoutStore({ path: root, location, create, lockTimeoutMs });
+  return new LayoutStore({ path: root, location, create, lockTimeoutMs, mode });
 }
 
 async function mayBecomeLayout(root: string, create: boolean, location: string): Promise<void> {

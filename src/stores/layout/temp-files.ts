@@ -7,8 +7,11 @@ import { formatOwner, lifeOf, parseOwner, thisProcess } from "./owner.js";
 /** A file that nobody else sees until it is published under its final name. */
 export interface TempFile {
   readonly file: FileHandle;
-  /** Makes the content durable and gives it its final name, atomically. The name itself is durable after {@link syncDirectory}. */
-  publish(path: string, mode: number): Promise<void>;
+  /**
+   * Makes the content durable, unless told that its loss in a crash is harmless, and gives it its final name, atomically.
+   * The name itself is durable after {@link syncDirectory}.
+   */
+  publish(path: string, mode: number, options?: { readonly durable?: boolean }): Promise<void>;
   /** Removes the file unless it was published. */
   close(): Promise<void>;
 }
@@ -41,9 +44,9 @@ export class TempFiles {
     };
     return {
       file,
-      async publish(final, mode) {
+      async publish(final, mode, { durable = true } = {}) {
         await file.chmod(mode);
-        await file.sync();
+        if (durable) await file.sync();
         await close();
         await rename(path, final);
         published = true;
