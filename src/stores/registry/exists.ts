@@ -1,0 +1,39 @@
+import type { HttpResponse } from "../../net/index.js";
+import type { Digest } from "../../spec/index.js";
+import type { RepositoryApi } from "./connection.js";
+import { ACCEPT } from "./document.js";
+import { registryError } from "./registry-error.js";
+
+/** Whether the repository holds a blob: one HEAD. @throws GantryError for anything but yes and no */
+export async function holdsBlob(api: RepositoryApi, digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
+  const response = await api.send({ method: "HEAD", to: `blobs/${digest}`, signal });
+  return answer(api, digest, "blob", response);
+}
+
+/** Whether the repository holds a document: one HEAD. @throws GantryError for anything but yes and no */
+export async function holdsManifest(
+  api: RepositoryApi,
+  digest: Digest,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const response = await api.send({ method: "HEAD", to: `manifests/${digest}`, headers: { accept: ACCEPT }, signal });
+  return answer(api, digest, "manifest", response);
+}
+
+async function answer(
+  api: RepositoryApi,
+  digest: Digest,
+  subject: "blob" | "manifest",
+  response: HttpResponse,
+): Promise<boolean> {
+  if (response.status === 200) {
+    await response.discard();
+    return true;
+  }
+  // No HEAD here (405): the put that follows will tell.
+  if (response.status === 404 || response.status === 405) {
+    await response.discard();
+    return false;
+  }
+  throw await registryError(response, { where: `look for ${api.location}@${digest}`, subject });
+}

@@ -1,0 +1,78 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { GantryError } from "../../errors.js";
+import type { HeaderMap } from "../../net/index.js";
+import type { Patience } from "./connection.js";
+
+const MAX_DELAY = 30_000;
+/** A server that asks for more has to wait for the next run; the same cap as containers/image. */
+const MAX_RETRY_AFTER = 60_000;
+
+const TRANSIENT: ReadonlySet<string> = new Set([
+  "CONNECTION_FAILED",
+  "TIMEOUT",
+  "STALLED",
+  "REGISTRY_UNAVAILABLE",
+  "RATE_LIMITED",
+]);
+
+/** True for a failure that another attempt may not meet: a broken or silent connection, a server in trouble. */
+export function isTransient(error: unknown): boolean {
+  if (GantryError.is(error)) return TRANSIENT.has(error.code);
+  if (!(error instanceof Error) || error.name === "AbortError") return false;
+  const code = "code" in error ? error.code : undefined;
+  return typeof code === "string" && /^(?:E[A-Z]{3,}|UND_ERR_[A-Z_]+)$/.test(code);
+}
+
+/** True for a status that another attempt may not meet. */
+export const isTransientStatus = (status: number): boolean =>
+  status === 408 || status === 429 || status === 499 || status >= 500;
+
+/**
+ * Counts attempts that brought nothing new, and waits between them. Progress makes it forget: a transfer that gets on
+ * by 64 KiB each time arrives (faults.md, D04).
+ */
+export class Attempts {
+  readonly #patience: Patience;
+  #barren = 0;
+
+  constructor(patience: Patience) {
+    this.#patience = patience;
+  }
+
+  /** Something new arrived. */
+  progressed(): void {
+    this.#barren = 0;
+  }
+
+  /** Waits before the next attempt. @throws the given failure when there have been enough */
+  async again(
+    failure: unknown,
+    options: { signal?: AbortSignal | undefined; headers?: HeaderMap } = {},
+  ): Promise<void> {
+    this.#barren += 1;
+    if (this.#barren >= this.#patience.attempts) throw failure;
+    const asked = retryAfter(options.headers);
+    const backoff = Math.min(MAX_DELAY, this.#patience.delay * 2 ** (this.#barren - 1));
+    // Jitter upward of half, so that parallel uploads that broke together do not come back together.
+    await pause(asked ?? backoff * (0.5 + Math.random() / 2), options.signal);
+  }
+}
+
+/** Waits, or throws the signal's reason. */
+export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  try {
+    await sleep(milliseconds, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/** `Retry-After` in milliseconds, seconds or date (RFC 9110, 10.2.3); what lies in the past or is no time is ignored. */
+function retryAfter(headers: HeaderMap | undefined): number | undefined {
+  const text = headers?.["retry-after"]?.trim();
+  if (text === undefined || text === "") return undefined;
+  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return milliseconds > 0 ? Math.min(milliseconds, MAX_RETRY_AFTER) : undefined;
+}

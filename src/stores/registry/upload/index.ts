@@ -1,0 +1,126 @@
+import { GantryError } from "../../../errors.js";
+import type { Digest } from "../../../spec/index.js";
+import type { RepositoryApi } from "../connection.js";
+import { Attempts, isTransient, isTransientStatus } from "../patience.js";
+import { chunked } from "./chunked.js";
+import { monolithic } from "./monolithic.js";
+import { openUpload, type UploadSession } from "./session.js";
+import type { UploadSource } from "./source.js";
+import { stream } from "./stream.js";
+import type { UploadStrategy } from "./strategy.js";
+
+export { mountBlob } from "./mount.js";
+export { openUpload, UploadSession } from "./session.js";
+export { UploadSource } from "./source.js";
+
+/** In the order of preference; the last fits whatever the others leave. */
+const STRATEGIES: readonly UploadStrategy[] = [stream, monolithic, chunked];
+
+/** What an upload is given. */
+export interface Upload {
+  readonly api: RepositoryApi;
+  readonly source: UploadSource;
+  /** A session that a refused mount left. */
+  readonly session?: UploadSession | undefined;
+  /** Whether the registry holds the blob: asked when the answer to the commit was lost. */
+  readonly isThere: (digest: Digest) => Promise<boolean>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Brings one blob into a registry, over as many attempts as bring it on. After a break the registry is asked what it
+ * has, and only the rest is sent; a session that it lost is opened anew, for this blob alone. What another attempt
+ * cannot change (a refusal, a source that is not what it was promised to be) ends it at once, and the session is
+ * cancelled.
+ *
+ * @returns the digest that the registry has committed
+ * @throws GantryError
+ */
+export async function uploadBlob(upload: Upload): Promise<Digest> {
+  const { api, source, signal } = upload;
+  const attempts = new Attempts(api.connection.patience);
+  let { session } = upload;
+  let furthest = 0;
+  /** A continued upload was refused: this blob goes in one piece from now on. */
+  let restarted = false;
+  for (;;) {
+    let failure: unknown;
+    let strategy: UploadStrategy | undefined;
+    try {
+      session ??= await openSession(upload);
+      const current = session;
+      const { traits } = api.connection.book;
+      strategy = STRATEGIES.find((each) => each.fits(source, current, traits))!;
+      return await strategy.send(session, source, traits, signal);
+    } catch (error) {
+      failure = source.failure ?? error;
+    }
+    const headers = session?.answer ?? {};
+    const { digest } = source;
+    const verdict: Verdict =
+      signal?.aborted === true || source.failure !== undefined ? "stop" : judge(failure, strategy, restarted);
+    if (verdict === "stop" || session === undefined) {
+      await session?.cancel();
+      signal?.throwIfAborted();
+      throw failure;
+    }
+    try {
+      // All was sent, so the answer that did not come, or the session that is gone, may have been a yes.
+      if (digest !== undefined && source.isAllSent && verdict !== "restart" && (await upload.isThere(digest)))
+        return digest;
+      session = await continueWith(session, verdict, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isTransient(error)) throw error;
+      session = undefined;
+    }
+    restarted ||= verdict === "restart";
+    const reached = session?.acknowledged ?? 0;
+    source.rewindTo(reached);
+    if (reached > furthest) attempts.progressed();
+    furthest = Math.max(furthest, reached);
+    try {
+      await attempts.again(failure, { signal, headers });
+    } catch (error) {
+      await session?.cancel();
+      throw error;
+    }
+  }
+}
+
+/** What a failure asks for. */
+type Verdict = "stop" | "ask" | "new session" | "restart";
+
+function judge(failure: unknown, strategy: UploadStrategy | undefined, restarted: boolean): Verdict {
+  const status = GantryError.is(failure) ? failure.registry?.status : undefined;
+  // No session could be opened: that request has been repeated by the middleware already.
+  if (strategy === undefined) return "stop";
+  if (status === undefined) return isTransient(failure) ? "ask" : "stop";
+  if (isTransientStatus(status)) return "ask";
+  if (status === 416) return "ask";
+  if (status === 404) return "new session";
+  // A registry that cannot go on where it stopped, or that put the pieces together wrongly, gets it in one piece, once.
+  const pieced = strategy.name === "chunked" && (status === 400 || status === 405 || status === 409);
+  // What we sent was hashed on its way out: a wrong digest over there was damaged between.
+  const damaged = GantryError.is(failure) && failure.registry?.errors.some(({ code }) => code === "DIGEST_INVALID");
+  return (pieced || damaged === true) && !restarted ? "restart" : "stop";
+}
+
+/** The session to go on with; undefined for a new one. */
+async function continueWith(
+  session: UploadSession,
+  verdict: Verdict,
+  signal: AbortSignal | undefined,
+): Promise<UploadSession | undefined> {
+  if (verdict === "new session") return undefined;
+  // Nothing arrived, or the registry's `0-0` leaves open whether one byte did: a new session has no doubt in it.
+  if (verdict === "ask" && (await session.ask(signal)) && session.acknowledged > 0) return session;
+  await session.cancel();
+  return undefined;
+}
+
+async function openSession({ api, signal }: Upload): Promise<UploadSession> {
+  const opened = await openUpload(api, {}, [], signal);
+  if (!opened.mounted) return opened.session;
+  throw new GantryError("REGISTRY_PROTOCOL", "the registry mounted a blob that was not named", { where: api.location });
+}

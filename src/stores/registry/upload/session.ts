@@ -1,0 +1,158 @@
+import { GantryError } from "../../../errors.js";
+import type { HeaderMap, HttpResponse } from "../../../net/index.js";
+import type { Digest } from "../../../spec/index.js";
+import type { Body } from "../../../streams/index.js";
+import type { RepositoryApi } from "../connection.js";
+import { placeNamedBy } from "../link.js";
+import { registryError } from "../registry-error.js";
+
+/** How long the end of an upload that nobody wants any more may take. */
+const CANCEL_TIMEOUT = 2_000;
+
+/** One open upload at a registry (distribution-spec 1.1, "Pushing blobs"): where it is, and how much has arrived. */
+export class UploadSession {
+  readonly #api: RepositoryApi;
+  #location: URL;
+  #acknowledged = 0;
+  #answer: HeaderMap = {};
+
+  constructor(api: RepositoryApi, location: URL) {
+    this.#api = api;
+    this.#location = location;
+  }
+
+  /** Where the next request of this session goes. */
+  get location(): URL {
+    return this.#location;
+  }
+
+  /** How many bytes the registry says that it has. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
+
+  /** The headers of the last answer, for its Retry-After. */
+  get answer(): HeaderMap {
+    return this.#answer;
+  }
+
+  /**
+   * Sends bytes. With `range` the registry can refuse what does not join; without it they go to the end.
+   *
+   * @throws GantryError whatever the registry answered; its status is in `registry`
+   */
+  async append(body: Body, from: number, ranged: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const range = body.size === undefined || !ranged ? {} : { "content-range": `${from}-${from + body.size - 1}` };
+    const response = await this.#send("PATCH", body, { ...range, ...BINARY }, {}, signal);
+    const got = acknowledgedIn(response.headers["range"]);
+    const sent = body.size === undefined ? undefined : from + body.size;
+    // `0-0` stands for no byte and for one; what was sent tells which. Without the header the yes counts for all.
+    this.#acknowledged = got === undefined || (got === 0 && sent === 1) ? (sent ?? this.#acknowledged) : got;
+    await response.discard();
+  }
+
+  /**
+   * Ends the upload, with the whole blob in the request or after all of it has been sent.
+   *
+   * @throws GantryError whatever the registry answered
+   */
+  async commit(digest: Digest, body: Body | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const response = await this.#send("PUT", body, body === undefined ? {} : BINARY, { digest }, signal);
+    await response.discard();
+  }
+
+  /** Asks how much has arrived. False when the registry does not know the session any more, or does not say. */
+  async ask(signal: AbortSignal | undefined): Promise<boolean> {
+    const response = await this.#api.send({ method: "GET", to: this.#location, signal });
+    this.#note(response);
+    await response.discard();
+    if (response.status < 200 || response.status >= 300) return false;
+    this.#acknowledged = acknowledgedIn(response.headers["range"]) ?? 0;
+    return true;
+  }
+
+  /** Tells the registry to forget the upload. Best effort: it forgets by itself some day. */
+  async cancel(): Promise<void> {
+    try {
+      const signal = AbortSignal.timeout(CANCEL_TIMEOUT);
+      const response = await this.#api.send({ method: "DELETE", to: this.#location, repeat: "never", signal });
+      await response.discard();
+    } catch {
+      // Whatever made us give up is the error that counts.
+    }
+  }
+
+  async #send(
+    method: "PATCH" | "PUT",
+    body: Body | undefined,
+    headers: HeaderMap,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<HttpResponse> {
+    this.#answer = {};
+    const response = await this.#api.send({
+      method,
+      to: this.#location,
+      headers,
+      query,
+      repeat: "never",
+      ...(body === undefined ? {} : { body }),
+      signal,
+    });
+    this.#note(response);
+    if (response.status >= 200 && response.status < 300) return response;
+    if (response.status === 416) this.#acknowledged = acknowledgedIn(response.headers["range"]) ?? this.#acknowledged;
+    throw await registryError(response, { where: `push ${this.#api.location}`, subject: "upload" });
+  }
+
+  #note(response: HttpResponse): void {
+    this.#answer = response.headers;
+    const { location } = response.headers;
+    // A 201's Location is the blob's; after it nothing is sent any more.
+    if (location !== undefined && (response.status === 202 || response.status === 204 || response.status === 416)) {
+      this.#location = placeNamedBy(response, location, "upload address");
+    }
+  }
+}
+
+const BINARY: HeaderMap = { "content-type": "application/octet-stream" };
+
+/** What a POST to the uploads of a repository led to. */
+export type Opened = { readonly mounted: true } | { readonly mounted: false; readonly session: UploadSession };
+
+/**
+ * Opens a session, or has a blob mounted where `query` asks for it and the registry can.
+ *
+ * @throws GantryError whatever the registry answered; REGISTRY_PROTOCOL for a session without an address
+ */
+export async function openUpload(
+  api: RepositoryApi,
+  query: Readonly<Record<string, string>>,
+  alsoScopes: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  // Safe to repeat: at worst a second session stays open, which nobody writes to.
+  const response = await api.send({ method: "POST", to: "blobs/uploads/", query, alsoScopes, signal });
+  if (response.status === 201 && query["mount"] !== undefined) {
+    await response.discard();
+    return { mounted: true };
+  }
+  if (response.status < 200 || response.status >= 300) {
+    throw await registryError(response, { where: `push ${api.location}`, subject: "upload" });
+  }
+  await response.discard();
+  const { location } = response.headers;
+  if (location === undefined) {
+    throw new GantryError("REGISTRY_PROTOCOL", "the registry opened an upload and did not say where", {
+      where: api.location,
+    });
+  }
+  return { mounted: false, session: new UploadSession(api, placeNamedBy(response, location, "upload address")) };
+}
+
+/** `0-1023`, also with a unit before it: 1024 bytes. `0-0` is what registries say of nothing at all. */
+function acknowledgedIn(range: string | undefined): number | undefined {
+  const match = /^(?:bytes[= ])?0-(\d{1,15})$/.exec(range?.trim() ?? "");
+  if (match === null) return undefined;
+  return match[1] === "0" ? 0 : Number(match[1]) + 1;
+}
