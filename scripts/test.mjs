@@ -1,4 +1,5 @@
-// `npm test`: installs what is missing, then checks types, style and layering and runs the unit and integration tests.
+// `npm test`: installs what is missing, checks types, style and layering, and runs the unit and integration tests.
+// With arguments only the tests run, and the arguments go to the runner: `npm test -- src/spec`.
 import { ensureInstalled, run } from "./install.mjs";
 
 ensureInstalled();
@@ -8,4 +9,6 @@ if (only.length === 0) {
   run("oxlint", ["--type-aware", "src", "test", "scripts", "examples"]);
   run("biome", ["format", "."]);
 }
-run("vitest", ["run", "--project", "unit", "--project", "integration", ...only]);
+const report = process.env.GANTRY_TEST_REPORT;
+const reporters = report === undefined ? [] : ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+run("vitest", ["run", "--project", "unit", "--project", "integration", ...reporters, ...only]);

@@ -20,9 +20,9 @@ export function processTerminal(): Terminal {
       new Promise((resolve) => {
         process.stdout.write("", () => resolve());
       }),
-    outIsTerminal: process.stdout.isTTY === true,
-    errIsTerminal: process.stderr.isTTY === true,
-    inIsTerminal: process.stdin.isTTY === true,
+    outIsTerminal: process.stdout.isTTY,
+    errIsTerminal: process.stderr.isTTY,
+    inIsTerminal: process.stdin.isTTY,
     columns: process.stderr.columns ?? 80,
     stdin: process.stdin,
   };

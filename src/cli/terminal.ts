@@ -35,7 +35,6 @@ export function paint(terminal: Terminal, to: "out" | "err", style: Style, text:
  * cursor, set the title or hide text (CVE-2021-25743).
  */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex
   return stripVTControlCharacters(text).replace(
     /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -1,0 +1,1 @@
+document.querySelector("#greeting").textContent = "Hello from an image that no daemon built.";
