@@ -15,6 +15,11 @@ export interface HttpRequest {
   readonly scopes?: readonly string[];
   /** "safe": a middleware may send it again. "never": only the caller knows what was done (upload steps). */
   readonly repeat: "safe" | "never";
+  /** How long status and headers may take once the request is out, in milliseconds; the host's timeout where not said.
+   * For what makes a registry work for a while: the end of a large upload. */
+  readonly answerWithin?: number;
+  /** The body is a secret: a redirect to another origin is refused instead of sending it there. */
+  readonly secretBody?: boolean;
   /** Called as the body's bytes leave. */
   readonly onSent?: (count: number) => void;
 }
