@@ -159,6 +159,16 @@ function codeFor(status: number, complaints: readonly RegistryComplaint[], asked
   }
 }
 
+/** What a code says where the registry said nothing. */
+const WORDS: Partial<Record<ErrorCode, string>> = {
+  UNAUTHORIZED: "not authorised",
+  DENIED: "access denied",
+  MANIFEST_UNKNOWN: "manifest unknown",
+  BLOB_UNKNOWN: "blob unknown",
+  NAME_UNKNOWN: "repository unknown",
+  RATE_LIMITED: "too many requests",
+};
+
 function messageFor(
   code: ErrorCode,
   response: HttpResponse,
@@ -171,22 +181,7 @@ function messageFor(
     return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
   }
   const quoted = quotePage(text);
-  switch (code) {
-    case "UNAUTHORIZED":
-      return "not authorised";
-    case "DENIED":
-      return "access denied";
-    case "MANIFEST_UNKNOWN":
-      return "manifest unknown";
-    case "BLOB_UNKNOWN":
-      return "blob unknown";
-    case "NAME_UNKNOWN":
-      return "repository unknown";
-    case "RATE_LIMITED":
-      return "too many requests";
-    default:
-      return `the registry answered ${response.status}${quoted === "" ? "" : `: ${quoted}`}`;
-  }
+  return WORDS[code] ?? `the registry answered ${response.status}${quoted === "" ? "" : `: ${quoted}`}`;
 }
 
 /** The words of a page, without its markup. */
@@ -198,22 +193,18 @@ function quotePage(text: string): string {
 }
 
 function hintFor(code: ErrorCode, response: HttpResponse, asked: Asked): string | undefined {
-  switch (code) {
-    case "UNAUTHORIZED":
-      return `Log in with \`gantry login ${response.url.host}\`.`;
-    case "DENIED":
-      return "Check that the account may do this in this repository.";
-    case "NOT_FOUND":
-      return "The answer is not a registry's: a proxy or a web server may stand at this address.";
-    case "NAME_UNKNOWN":
-      return asked.subject === "upload" ? "Some registries want a repository to be created before a push." : undefined;
-    case "REGISTRY_REFUSED":
-      return response.status === 413
-        ? "The registry, or a proxy before it, limits the size of one request; a chunk size below the limit may help."
-        : undefined;
-    default:
-      return undefined;
+  if (code === "UNAUTHORIZED") return `Log in with \`gantry login ${response.url.host}\`.`;
+  if (code === "DENIED") return "Check that the account may do this in this repository.";
+  if (code === "NOT_FOUND") {
+    return "The answer is not a registry's: a proxy or a web server may stand at this address.";
   }
+  if (code === "NAME_UNKNOWN" && asked.subject === "upload") {
+    return "Some registries want a repository to be created before a push.";
+  }
+  if (code === "REGISTRY_REFUSED" && response.status === 413) {
+    return "The registry, or a proxy before it, limits the size of one request.";
+  }
+  return undefined;
 }
 
 function requestId(response: HttpResponse): { requestId?: string } {
