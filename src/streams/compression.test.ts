@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { gunzipSync, gzipSync } from "node:zlib";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GantryError } from "../errors.js";
+import type { GantryError } from "../errors.js";
 import { compress, decompress, detectCompression, readAll } from "./index.js";
 
 const MANY = 1 << 28;

@@ -18,6 +18,16 @@ export { DEFAULT_GZIP_LEVEL, gzip, type GzipOptions } from "./gzip.js";
 export { checkHash, digestOf, type Expected, Hasher, verified, verifyBytes } from "./hash.js";
 export { concatBody, limited, skipTo, sliceBody, takeFirst } from "./limits.js";
 export { counted } from "./progress.js";
+export {
+  readTar,
+  type ReadTarOptions,
+  type TarEntry,
+  type TarEntryType,
+  type TarInput,
+  type TarTime,
+  writeTar,
+  type WriteTarOptions,
+} from "./tar/index.js";
 export { tee } from "./tee.js";
 export { unzstd, type UnzstdOptions } from "./unzstd.js";
 export { DEFAULT_ZSTD_LEVEL, zstd, type ZstdOptions } from "./zstd.js";
