@@ -40,7 +40,7 @@ export async function listPlatforms(
     if (seen.has(node.digest) || isAttestation(node)) return;
     seen.add(node.digest);
     if (isManifest(node)) {
-      found.push({ descriptor: node, platform: node.platform ?? (await platformInConfig(store, node, options)) });
+      found.push({ descriptor: node, platform: said(node) ?? (await platformInConfig(store, node, options)) });
     } else if (isIndex(node)) {
       if (depth >= MAX_DEPTH)
         throw new GantryError("INDEX_TOO_DEEP", `indexes nest deeper than ${MAX_DEPTH} levels`, { where: node.digest });
@@ -88,6 +88,10 @@ export function isAttestation(descriptor: Descriptor): boolean {
     (descriptor.platform?.os === "unknown" && descriptor.platform.architecture === "unknown")
   );
 }
+
+/** Some writers leave an empty platform behind, which says nothing. */
+const said = ({ platform }: Descriptor): Platform | undefined =>
+  platform?.os && platform.architecture ? platform : undefined;
 
 async function platformInConfig(
   store: ContentReader,

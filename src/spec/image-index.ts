@@ -18,6 +18,6 @@ export interface ImageIndex {
  */
 export function parseIndex(bytes: Uint8Array, mediaType?: string): ImageIndex {
   const document = parseDocument(bytes, mediaType);
-  if (document.kind !== "index") throw document.wrongKind("index");
+  if (document.kind !== "index") throw document.wrongKind("an index");
   return document.value;
 }

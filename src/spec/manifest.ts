@@ -13,7 +13,7 @@ export interface Manifest {
 }
 
 /**
- * Reads a manifest. Unknown fields are allowed and lost here: the bytes are the document, this is a view of it.
+ * Reads a manifest. The bytes are the document and this is a view of it: null is dropped, unknown fields stay.
  *
  * @param mediaType what the descriptor or the registry called the bytes; it has to agree with the document's own
  *   (CVE-2021-41190).
@@ -21,6 +21,6 @@ export interface Manifest {
  */
 export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   const document = parseDocument(bytes, mediaType);
-  if (document.kind !== "manifest") throw document.wrongKind("manifest");
+  if (document.kind !== "manifest") throw document.wrongKind("an image");
   return document.value;
 }
