@@ -173,13 +173,13 @@ describe("planCopy", () => {
       resolve: (name, o) => inner.resolve(name, o),
       writer: {
         accepts: store.writer!.accepts,
-        putBlob: (d, body, o) => inner.writer!.putBlob(d, body, o),
+        putBlob: (d, body, o) => inner.writer.putBlob(d, body, o),
         async putManifest(bytes, d, o) {
           if (!refused) {
             refused = true;
             throw new GantryError("BLOB_UNKNOWN", "blob unknown to registry");
           }
-          return inner.writer!.putManifest(bytes, d, o);
+          return inner.writer.putManifest(bytes, d, o);
         },
       },
     };

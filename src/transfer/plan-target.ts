@@ -151,10 +151,18 @@ async function currentDigest(
   }
 }
 
-function mountSources(store: Store, node: Descriptor, { source, memory }: Planning): readonly RepositoryName[] {
+function mountSources(
+  store: Store,
+  node: Descriptor,
+  { source, sourceRepository, memory }: Planning,
+): readonly RepositoryName[] {
   const here = store.repository;
   if (here === undefined) return [];
-  const known = [...(source.locations?.(node) ?? []), ...memory.locations(here.host, node.digest)];
+  const known = [
+    ...(sourceRepository === undefined ? [] : [sourceRepository]),
+    ...(source.locations?.(node) ?? []),
+    ...memory.locations(here.host, node.digest),
+  ];
   const places = new Map<string, RepositoryName>();
   for (const place of known) {
     if (place.host === here.host && place.repository !== here.repository) places.set(place.repository, place);
