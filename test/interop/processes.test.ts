@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { makeCertificates } from "./certificates.js";
-import { startCountingProxy } from "./counting-proxy.js";
+import { startCountingProxy } from "./counting-proxy.mjs";
 import { needs } from "./needs.js";
 import { run } from "./processes.js";
 import { basicUser, type RegistryKind, startRegistry } from "./registries.js";
