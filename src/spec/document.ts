@@ -103,7 +103,7 @@ export function parseDocument(bytes: Uint8Array, mediaType?: string): Document {
   if (own !== undefined && claimed !== undefined && own !== claimed)
     throw refuse(`it calls itself ${JSON.stringify(own)} and was named ${JSON.stringify(claimed)}`);
   const type = own ?? claimed ?? typeByShape(has);
-  const place = { path: "", refuse };
+  const place = new shape.Place(refuse);
   if (isIndexType(type)) {
     if (has("layers") || has("config")) throw refuse(`it calls itself an index (${type}) and is an image`);
     if (!has("manifests")) throw refuse("manifests is missing");

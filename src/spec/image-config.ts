@@ -125,7 +125,7 @@ const imageConfig = shape.object<ImageConfig>({
  * @throws GantryError CONFIG_INVALID with the path of what is wrong; TOO_LARGE
  */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
-  return imageConfig(parseJson(bytes, "the image configuration", "CONFIG_INVALID"), { path: "", refuse });
+  return imageConfig(parseJson(bytes, "the image configuration", "CONFIG_INVALID"), new shape.Place(refuse));
 }
 
 function refuse(why: string): GantryError {

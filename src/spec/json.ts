@@ -87,6 +87,8 @@ class Reader {
     NUMBER.lastIndex = this.#at;
     const number = NUMBER.exec(this.#text)?.[0];
     if (number === undefined) throw this.#unexpected();
+    // 1e999 would come back from an edit as null.
+    if (!Number.isFinite(Number(number))) throw this.#refuse("has a number out of range", this.#at);
     this.#at += number.length;
     return Number(number);
   }

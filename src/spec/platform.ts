@@ -9,17 +9,18 @@ export interface Platform {
   readonly "os.features"?: readonly string[];
 }
 
-const ARCHITECTURE_ALIASES: Readonly<Record<string, readonly [string, string?]>> = {
-  x86_64: ["amd64"],
-  "x86-64": ["amd64"],
-  x64: ["amd64"],
-  i386: ["386"],
-  i686: ["386"],
-  ia32: ["386"],
-  aarch64: ["arm64"],
-  armhf: ["arm", "v7"],
-  armel: ["arm", "v6"],
-};
+/** The names that kernels, Debian and Node have for what Go calls otherwise; a variant here overrides the given one. */
+const ARCHITECTURE_ALIASES: ReadonlyMap<string, readonly [architecture: string, variant?: string]> = new Map([
+  ["x86_64", ["amd64"]],
+  ["x86-64", ["amd64"]],
+  ["x64", ["amd64"]],
+  ["i386", ["386", ""]],
+  ["i686", ["386", ""]],
+  ["ia32", ["386", ""]],
+  ["aarch64", ["arm64"]],
+  ["armhf", ["arm", "v7"]],
+  ["armel", ["arm", "v6"]],
+] as const);
 
 /**
  * Names a platform the way that everyone compares it: lower case, aliases resolved (`aarch64`, `macos`), and the
@@ -28,51 +29,78 @@ const ARCHITECTURE_ALIASES: Readonly<Record<string, readonly [string, string?]>>
 export function normalisePlatform(platform: Platform): Platform {
   const os = platform.os.toLowerCase() === "macos" ? "darwin" : platform.os.toLowerCase();
   const given = platform.architecture.toLowerCase();
-  const [architecture, aliasVariant] = ARCHITECTURE_ALIASES[given] ?? [given];
-  let variant: string | undefined = platform.variant?.toLowerCase() || aliasVariant;
-  if (variant !== undefined && /^\d/.test(variant) && (architecture === "arm" || architecture === "arm64"))
-    variant = `v${variant}`;
-  if (architecture === "arm" && variant === undefined) variant = "v7";
-  if ((architecture === "arm64" && variant === "v8") || (architecture === "amd64" && variant === "v1"))
-    variant = undefined;
+  const [architecture, fixed] = ARCHITECTURE_ALIASES.get(given) ?? [given];
+  let variant = fixed ?? platform.variant?.toLowerCase() ?? "";
+  if (/^\d/.test(variant) && (architecture === "arm" || architecture === "arm64")) variant = `v${variant}`;
+  if (architecture === "arm" && variant === "") variant = "v7";
+  if (SAYS_NOTHING.has(`${architecture}/${variant}`)) variant = "";
+  const features = platform["os.features"];
   return {
     os,
     architecture,
-    ...(variant === undefined ? {} : { variant }),
+    ...(variant === "" ? {} : { variant }),
     ...(platform["os.version"] ? { "os.version": platform["os.version"] } : {}),
-    ...(platform["os.features"]?.length ? { "os.features": platform["os.features"] } : {}),
+    ...(features?.length ? { "os.features": [...new Set(features)].sort() } : {}),
   };
 }
 
+const SAYS_NOTHING: ReadonlySet<string> = new Set(["arm64/v8", "amd64/v1"]);
+
+const FORM =
+  /^(?<os>[a-z0-9_.-]+)(?:\((?<version>[a-z0-9_.%-]*)(?<features>(?:\+[a-z0-9_.%-]+)*)\))?\/(?<arch>[a-z0-9_.-]+)(?:\/(?<variant>[a-z0-9_.-]+))?$/i;
+const MAX_PLATFORM = 1024;
+
 /**
- * Reads `os/architecture[/variant]`, with an os.version as `os(version)/…` as containerd writes it.
+ * Reads `os/architecture[/variant]`; an os.version and os.features follow the os in brackets, as containerd writes them:
+ * `windows(10.0.17763+win32k)/amd64`. A lone `linux` or `amd64` is refused, for what the other half is depends on the
+ * machine.
  *
  * @throws GantryError PLATFORM_INVALID
  */
 export function parsePlatform(text: string): Platform {
-  const match =
-    /^(?<os>[A-Za-z0-9_.-]+)(?:\((?<version>[A-Za-z0-9_.-]+)\))?\/(?<arch>[A-Za-z0-9_.-]+)(?:\/(?<variant>[A-Za-z0-9_.-]+))?$/.exec(
-      text.trim(),
-    );
-  if (match?.groups === undefined) {
-    throw new GantryError("PLATFORM_INVALID", `invalid platform ${JSON.stringify(text)}`, {
-      hint: "A platform is os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.",
-    });
-  }
-  const { os = "", version, arch = "", variant } = match.groups;
+  const { os, version, features, arch, variant } =
+    (text.length <= MAX_PLATFORM ? FORM.exec(text.trim())?.groups : undefined) ?? {};
+  if (os === undefined || arch === undefined) throw invalid(text);
   return normalisePlatform({
     os,
     architecture: arch,
     ...(variant === undefined ? {} : { variant }),
-    ...(version === undefined ? {} : { "os.version": version }),
+    ...(version ? { "os.version": unescape(version, text) } : {}),
+    ...(features
+      ? {
+          "os.features": features
+            .slice(1)
+            .split("+")
+            .map((feature) => unescape(feature, text)),
+        }
+      : {}),
   });
 }
 
-/** `linux/arm/v7`; an os.version follows the os in brackets. */
+/** `linux/arm/v7`; what {@link parsePlatform} reads. */
 export function formatPlatform(platform: Platform): string {
-  const version = platform["os.version"];
-  const head = version === undefined ? platform.os : `${platform.os}(${version})`;
+  const inner = [platform["os.version"] ?? "", ...(platform["os.features"] ?? [])].map(escape).join("+");
+  const head = inner === "" ? platform.os : `${platform.os}(${inner})`;
   return [head, platform.architecture, ...(platform.variant ? [platform.variant] : [])].join("/");
+}
+
+/** Percent-encodes what would end the bracket, as containerd does. */
+function escape(text: string): string {
+  return encodeURIComponent(text).replaceAll(/[!~*'()]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+function unescape(escaped: string, whole: string): string {
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    throw invalid(whole);
+  }
+}
+
+function invalid(text: string): GantryError {
+  return new GantryError("PLATFORM_INVALID", `invalid platform ${JSON.stringify(text.slice(0, 160))}`, {
+    hint: "A platform is os/architecture or os/architecture/variant, such as linux/amd64 or linux/arm/v7.",
+  });
 }
 
 /** True when both name the same platform after normalisation; os.version and os.features count only where `wanted` has them. */

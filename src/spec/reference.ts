@@ -20,9 +20,11 @@ export interface RepositoryName {
 const PATH_COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 const HOST =
-  /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?$/;
+  /^(?:(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 const MAX_NAME = 255;
 const MAX_REFERENCE = 4096;
+/** 253 of a name (RFC 1035) or fewer of an address, and a port. */
+const MAX_HOST = 260;
 
 /** True for a tag (distribution-spec 1.1, "Pulling manifests"). */
 export const isTag = (text: string): boolean => TAG.test(text);
@@ -39,6 +41,7 @@ export function isRepository(text: string): boolean {
  * @throws GantryError REFERENCE_INVALID
  */
 export function parseReference(text: string): Reference {
+  if (hasCredentials(text)) throw credentialsInName();
   if (text.length > MAX_REFERENCE) throw invalid(text.slice(0, 80) + "…", "it is too long");
   if (/^[a-f0-9]{64}$/.test(text)) throw invalid(text, "64 hex digits are an image id, not a name");
   const at = text.indexOf("@");
@@ -94,13 +97,33 @@ function splitHost(named: string): { host: string; path: string } {
  * @throws GantryError REFERENCE_INVALID
  */
 export function parseHost(text: string): string {
-  const port = /:(\d+)$/.exec(text)?.[1];
-  if (!HOST.test(text) || (port !== undefined && (Number(port) > 65535 || Number(port) === 0))) {
-    throw new GantryError("REFERENCE_INVALID", `invalid registry host ${JSON.stringify(text)}`, {
+  const port = /:(\d{1,5})$/.exec(text)?.[1];
+  const portIsOne = port === undefined || (Number(port) > 0 && Number(port) <= 65535);
+  if (text.length > MAX_HOST || !HOST.test(text) || !portIsOne || (text.startsWith("[") && !isIpv6(text))) {
+    if (hasCredentials(`${text}/`)) throw credentialsInName();
+    throw new GantryError("REFERENCE_INVALID", `invalid registry host ${JSON.stringify(text.slice(0, 160))}`, {
       hint: "A host is a name or an address with an optional port, such as ghcr.io or localhost:5000.",
     });
   }
   return text.toLowerCase();
+}
+
+/** The pattern finds the form; that the groups make an address only a parser knows. */
+function isIpv6(host: string): boolean {
+  return URL.canParse(`http://${host}`);
+}
+
+/** `user:secret@host/…`, with or without a scheme; the `@` of a digest has no slash behind it. */
+function hasCredentials(text: string): boolean {
+  const at = text.indexOf("@");
+  return at !== -1 && text.indexOf("/", at) !== -1;
+}
+
+/** Says nothing of the text: it holds a secret. */
+function credentialsInName(): GantryError {
+  return new GantryError("REFERENCE_INVALID", "invalid reference: a user or password stands before an @", {
+    hint: "Credentials do not belong in a name; use --creds or gantry login.",
+  });
 }
 
 function invalid(text: string, why: string): GantryError {

@@ -8,10 +8,27 @@ import type { Json } from "./json.js";
  * encoders and decoders have it; keys that differ from a known one in case alone are refused; unknown keys stay.
  */
 
-/** What a reader knows about where it is. */
-export interface Place {
-  readonly path: string;
+/** Where a reader is: `layers[3].digest`, put together only when it is asked for, for documents have 100 000 fields. */
+export class Place {
   readonly refuse: (why: string) => GantryError;
+  readonly #above: Place | undefined;
+  readonly #step: string;
+
+  constructor(refuse: (why: string) => GantryError, above?: Place, step = "") {
+    this.refuse = refuse;
+    this.#above = above;
+    this.#step = step;
+  }
+
+  get path(): string {
+    const path = `${this.#above?.path ?? ""}${this.#step}`;
+    return path.startsWith(".") ? path.slice(1) : path;
+  }
+
+  /** One step down: `.key`, `[3]`. */
+  at(step: string): Place {
+    return new Place(this.refuse, this, step);
+  }
 }
 
 /** Reads one value, or throws what `place.refuse` makes. */
@@ -64,7 +81,7 @@ export const list =
   <T>(item: Read<T>): Read<readonly T[]> =>
   (value, place) => {
     if (!Array.isArray(value)) throw place.refuse(`${place.path} is not a list`);
-    return value.map((entry: Json, i) => item(entry, { ...place, path: `${place.path}[${i}]` }));
+    return value.map((entry: Json, i) => item(entry, place.at(`[${i}]`)));
   };
 
 /** Any keys with one kind of value; `otherwise` stands for null, as the zero value does in Go's maps. */
@@ -73,10 +90,7 @@ export const map =
   (value, place) => {
     const made = Object.create(null) as Record<string, T>;
     for (const [key, entry] of Object.entries(asObject(value, place))) {
-      made[key] =
-        entry === null
-          ? otherwise()
-          : item(entry, { ...place, path: `${place.path}[${JSON.stringify(key.slice(0, 80))}]` });
+      made[key] = entry === null ? otherwise() : item(entry, place.at(`[${JSON.stringify(key.slice(0, 80))}]`));
     }
     return made;
   };
@@ -95,22 +109,23 @@ export const anyObject: Read<object> = (value, place) => asObject(value, place);
  */
 export function object<T>(fields: Readonly<Record<string, Field<unknown>>>, kin: readonly string[] = []): Read<T> {
   const folded = new Map([...Object.keys(fields), ...kin].map((key) => [fold(key), key]));
+  const known = Object.entries(fields).map(([key, field]) => ({ key, field, step: `.${key}` }));
   return (value, place) => {
     const given = asObject(value, place);
-    const within = place.path === "" ? "" : `${place.path}.`;
     const made = Object.create(null) as Record<string, unknown>;
-    for (const [key, entry] of Object.entries(given)) {
-      const known = folded.get(fold(key));
-      // Go's decoder takes "Layers" for "layers" and the last one wins: one digest would be two images.
-      if (known !== undefined && known !== key)
-        throw place.refuse(`${within}${key} is a case-variant of the known key ${within}${known}`);
-      const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
-      if (field === undefined) made[key] = entry;
-      else if (entry !== null) made[key] = field.read(entry, { ...place, path: `${within}${key}` });
+    for (const key of Object.keys(given)) {
+      const entry = given[key]!;
+      if (!Object.hasOwn(fields, key)) {
+        const meant = folded.get(fold(key));
+        // Go's decoder takes "Layers" for "layers" and the last one wins: one digest would be two images.
+        if (meant !== undefined && meant !== key)
+          throw place.refuse(`${place.at(`.${key}`).path} is a case-variant of the known key ${JSON.stringify(meant)}`);
+        made[key] = entry;
+      } else if (entry !== null) made[key] = fields[key]!.read(entry, place.at(`.${key}`));
     }
-    for (const [key, field] of Object.entries(fields)) {
-      if (Object.hasOwn(made, key)) continue;
-      if (field.otherwise === undefined) throw place.refuse(`${within}${key} is missing`);
+    for (const { key, field, step } of known) {
+      if (key in made) continue;
+      if (field.otherwise === undefined) throw place.refuse(`${place.at(step).path} is missing`);
       const value = field.otherwise();
       if (value !== undefined) made[key] = value;
     }
