@@ -6,8 +6,8 @@ import { openLayout } from "./open-layout.js";
 
 const [path = "", who = "", rounds = "1", size = "1000"] = process.argv.slice(2);
 
-const store = await openLayout(path, { create: true });
 try {
+  await using store = await openLayout(path, { create: true });
   for (let round = 0; round < Number(rounds); round++) {
     const tag = `${who}-${round}`;
     const layer = new Uint8Array(Number(size)).fill(round % 256);
@@ -33,6 +33,4 @@ try {
 } catch (error) {
   writeSync(2, JSON.stringify(error));
   process.exitCode = 1;
-} finally {
-  await store[Symbol.asyncDispose]();
 }
