@@ -54,7 +54,7 @@ export async function* gzip(
   };
 
   yield Uint8Array.from(HEADER);
-  let block = new Uint8Array(BLOCK);
+  let block: Uint8Array = Buffer.allocUnsafeSlow(BLOCK);
   let filled = 0;
   for await (const chunk of source) {
     signal?.throwIfAborted();
@@ -63,7 +63,7 @@ export async function* gzip(
       // A full block waits for the next byte: only then it is known not to be the last one.
       if (filled === BLOCK) {
         start(block, false);
-        block = new Uint8Array(BLOCK);
+        block = Buffer.allocUnsafeSlow(BLOCK);
         filled = 0;
         if (running.length >= limit) yield await running.shift()!;
         signal?.throwIfAborted();

@@ -39,7 +39,7 @@ export async function* zstd(
     output.catch(() => {});
     running.push(output);
   };
-  let frame = new Uint8Array(FRAME);
+  let frame: Uint8Array = Buffer.allocUnsafeSlow(FRAME);
   let filled = 0;
   let frames = 0;
   for await (const chunk of source) {
@@ -53,7 +53,7 @@ export async function* zstd(
       if (filled < FRAME) continue;
       start(frame);
       frames++;
-      frame = new Uint8Array(FRAME);
+      frame = Buffer.allocUnsafeSlow(FRAME);
       filled = 0;
       if (running.length >= limit) yield await running.shift()!;
       signal?.throwIfAborted();
