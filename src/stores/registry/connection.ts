@@ -6,7 +6,7 @@ import type { TraitBook } from "./traits.js";
 export interface Patience {
   /** How often in a row an attempt may bring nothing new. Progress starts the count again. */
   readonly attempts: number;
-  /** The first delay in milliseconds; each further one doubles, up to 30 s. */
+  /** The first delay in milliseconds; each further one doubles, up to 4 s. */
   readonly delay: number;
 }
 
@@ -23,7 +23,7 @@ export interface Connection {
   /** Work of which only one may run at a time, by what it changes. */
   readonly lines: Map<string, Promise<void>>;
   /** Where the API lives: `https://ghcr.io/`. Found out at the first request. */
-  origin(signal?: AbortSignal): Promise<URL>;
+  origin(): Promise<URL>;
 }
 
 /** What a repository is opened for: decides what its first token allows. */
@@ -42,6 +42,7 @@ export interface ApiRequest {
   /** Scopes beyond those of this repository. */
   readonly alsoScopes?: readonly string[];
   readonly deletes?: boolean;
+  readonly answerWithin?: number | undefined;
 }
 
 /** The API of one repository: addresses, scopes and traits, for everything that talks to it. */
@@ -77,14 +78,14 @@ export class RepositoryApi {
       headers: headers ?? {},
       ...(body === undefined ? {} : { body }),
       ...(signal === undefined ? {} : { signal }),
+      ...(request.answerWithin === undefined ? {} : { answerWithin: request.answerWithin }),
     });
     this.connection.book.learnFrom(response.headers);
     return response;
   }
 
-  async #url({ to, query, signal }: ApiRequest): Promise<URL> {
-    const url =
-      to instanceof URL ? new URL(to) : new URL(`/v2/${this.name}/${to}`, await this.connection.origin(signal));
+  async #url({ to, query }: ApiRequest): Promise<URL> {
+    const url = to instanceof URL ? new URL(to) : new URL(`/v2/${this.name}/${to}`, await this.connection.origin());
     for (const [key, value] of Object.entries(query ?? {})) {
       // Not searchParams: that would write the registry's own query again, in another encoding than it was signed in.
       url.search = `${url.search === "" ? "?" : `${url.search}&`}${key}=${encodeURIComponent(value)}`;

@@ -10,6 +10,19 @@ export async function holdsBlob(api: RepositoryApi, digest: Digest, signal: Abor
   return answer(api, digest, "blob", response);
 }
 
+/** The length of a blob, by one HEAD; undefined when it is not there or its length is not told. */
+export async function sizeOfBlob(
+  api: RepositoryApi,
+  digest: Digest,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+  const response = await api.send({ method: "HEAD", to: `blobs/${digest}`, signal });
+  const length = response.headers["content-length"];
+  if (!(await answer(api, digest, "blob", response)) || length === undefined || !/^\d{1,15}$/.test(length))
+    return undefined;
+  return Number(length);
+}
+
 /** Whether the repository holds a document: one HEAD. @throws GantryError for anything but yes and no */
 export async function holdsManifest(
   api: RepositoryApi,

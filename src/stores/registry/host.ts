@@ -17,10 +17,12 @@ export interface HostParts {
   readonly transport: Transport;
   /** The way to content elsewhere: without credentials. */
   readonly foreign: Transport;
-  /** Where the API lives. Asked at the first request, and again after it failed. */
-  readonly origin: (signal?: AbortSignal) => Promise<URL>;
+  /** Where the API lives. Called again after it failed, and no more once it has answered. */
+  readonly origin: () => Promise<URL>;
   /** Attempts in a row that may bring nothing new, and the first pause between them in milliseconds. */
   readonly retry?: { readonly attempts?: number | undefined; readonly delay?: number | undefined } | undefined;
+  /** How many requests have left for the host. */
+  readonly sent?: () => number;
   readonly close?: () => Promise<void>;
 }
 
@@ -32,8 +34,9 @@ export interface Ping {
   readonly version?: string;
 }
 
-/** Five barren attempts in a row end an upload or a download (faults.md, P05). */
-const PATIENCE = { attempts: 5, delay: 250 } as const;
+/** As many barren attempts in a row end an upload or a download as the middleware makes: where one request in four
+ * fails, eight in a row fail once in 60 000 times, five once in a thousand. */
+const PATIENCE = { attempts: 8, delay: 250 } as const;
 const CATALOG_PAGE = 1000;
 
 /**
@@ -43,17 +46,16 @@ const CATALOG_PAGE = 1000;
 export class RegistryHost implements AsyncDisposable {
   readonly name: string;
   readonly #connection: Connection;
-  readonly #close: (() => Promise<void>) | undefined;
-  #origin: Promise<URL> | undefined;
-  #requests = 0;
+  readonly #parts: HostParts;
+  #asked = 0;
 
   constructor(parts: HostParts) {
     this.name = parts.name;
-    this.#close = parts.close;
+    this.#parts = parts;
     this.#connection = {
       host: parts.name,
       transport: (request) => {
-        this.#requests += 1;
+        this.#asked += 1;
         return parts.transport(request);
       },
       foreign: parts.foreign,
@@ -64,19 +66,13 @@ export class RegistryHost implements AsyncDisposable {
         attempts: Math.max(1, parts.retry?.attempts ?? PATIENCE.attempts),
         delay: parts.retry?.delay ?? PATIENCE.delay,
       },
-      origin: (signal) => {
-        this.#origin ??= parts.origin(signal).catch((error: unknown) => {
-          this.#origin = undefined;
-          throw error;
-        });
-        return this.#origin;
-      },
+      origin: parts.origin,
     };
   }
 
-  /** How many questions were put to this host, repetitions by the middleware not counted. */
+  /** How many requests this host got: tokens, redirects and repetitions included, where the transport counts them. */
   get requests(): number {
-    return this.#requests;
+    return this.#parts.sent?.() ?? this.#asked;
   }
 
   /** What is known of this host by now. */
@@ -144,13 +140,13 @@ export class RegistryHost implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#close?.();
+    await this.#parts.close?.();
   }
 
   async #get(to: string | URL, scopes: readonly string[], signal: AbortSignal | undefined): Promise<HttpResponse> {
     return this.#connection.transport({
       method: "GET",
-      url: to instanceof URL ? to : new URL(to, await this.#connection.origin(signal)),
+      url: to instanceof URL ? to : new URL(to, await this.#connection.origin()),
       repeat: "safe",
       scopes,
       ...(signal === undefined ? {} : { signal }),

@@ -1,5 +1,5 @@
 import { GantryError } from "../../errors.js";
-import type { HttpResponse } from "../../net/index.js";
+import { type HttpResponse, parseLinks } from "../../net/index.js";
 
 /**
  * A place that a registry named, absolute or relative to the URL that answered (RFC 3986). A registry behind a proxy
@@ -31,14 +31,8 @@ export function placeNamedBy(response: HttpResponse, text: string, what: string)
 
 /** The page that follows, from `Link: <…>; rel="next"` (RFC 8288); undefined at the last one. */
 export function nextPage(response: HttpResponse): URL | undefined {
-  const header = response.headers["link"];
-  if (header === undefined) return undefined;
-  for (const match of header.matchAll(/<([^<>]*)>([^<]*)/g)) {
-    if (/;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i.test(match[2] ?? "")) {
-      return placeNamedBy(response, match[1] ?? "", "link to the next page");
-    }
-  }
-  return undefined;
+  const next = parseLinks(response.headers["link"] ?? "").find(({ rel }) => rel.includes("next"));
+  return next === undefined ? undefined : placeNamedBy(response, next.target, "link to the next page");
 }
 
 function refused(message: string, response: HttpResponse): GantryError {

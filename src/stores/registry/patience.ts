@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GantryError } from "../../errors.js";
-import type { HeaderMap } from "../../net/index.js";
+import { type HeaderMap, parseRetryAfter } from "../../net/index.js";
 import type { Patience } from "./connection.js";
 
-const MAX_DELAY = 30_000;
-/** A server that asks for more has to wait for the next run; the same cap as containers/image. */
-const MAX_RETRY_AFTER = 60_000;
+const MAX_DELAY = 4_000;
 
 const TRANSIENT: ReadonlySet<string> = new Set([
   "CONNECTION_FAILED",
@@ -51,7 +49,7 @@ export class Attempts {
   ): Promise<void> {
     this.#barren += 1;
     if (this.#barren >= this.#patience.attempts) throw failure;
-    const asked = retryAfter(options.headers);
+    const asked = parseRetryAfter(options.headers?.["retry-after"], Date.now());
     const backoff = Math.min(MAX_DELAY, this.#patience.delay * 2 ** (this.#barren - 1));
     // Jitter upward of half, so that parallel uploads that broke together do not come back together.
     await pause(asked ?? backoff * (0.5 + Math.random() / 2), options.signal);
@@ -67,12 +65,4 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
     signal?.throwIfAborted();
     throw error;
   }
-}
-
-/** `Retry-After` in milliseconds, seconds or date (RFC 9110, 10.2.3); what lies in the past or is no time is ignored. */
-function retryAfter(headers: HeaderMap | undefined): number | undefined {
-  const text = headers?.["retry-after"]?.trim();
-  if (text === undefined || text === "") return undefined;
-  const milliseconds = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return milliseconds > 0 ? Math.min(milliseconds, MAX_RETRY_AFTER) : undefined;
 }

@@ -1,5 +1,5 @@
 import { type ErrorCode, GantryError, type RegistryAnswer } from "../../errors.js";
-import type { HttpResponse } from "../../net/index.js";
+import { type HttpResponse, requestIdOf } from "../../net/index.js";
 import { parseJson } from "../../spec/index.js";
 
 /** What was asked for when the registry refused: decides what its 404 means. */
@@ -13,15 +13,6 @@ export interface Asked {
 const MAX_ERROR_BYTES = 64 * 1024;
 const MAX_ERRORS = 16;
 const MAX_TEXT = 300;
-
-const REQUEST_ID_HEADERS = [
-  "x-request-id",
-  "x-amzn-requestid",
-  "x-ms-correlation-request-id",
-  "x-ms-request-id",
-  "x-github-request-id",
-  "cf-ray",
-] as const;
 
 /** One entry of a registry's error body, with every digest that it names. */
 interface RegistryComplaint {
@@ -38,10 +29,11 @@ interface RegistryComplaint {
 export async function registryError(response: HttpResponse, asked: Asked): Promise<GantryError> {
   const text = await readSome(response);
   const complaints = readComplaints(text);
+  const requestId = requestIdOf(response);
   const answer: RegistryAnswer = {
     status: response.status,
     errors: (complaints ?? []).map(({ code, message }) => ({ code, ...(message === undefined ? {} : { message }) })),
-    ...requestId(response),
+    ...(requestId === undefined ? {} : { requestId }),
   };
   const spoken = complaints !== undefined || isRegistryAnswer(response);
   const code = codeFor(response.status, complaints ?? [], asked, spoken || text === "");
@@ -205,12 +197,4 @@ function hintFor(code: ErrorCode, response: HttpResponse, asked: Asked): string 
     return "The registry, or a proxy before it, limits the size of one request.";
   }
   return undefined;
-}
-
-function requestId(response: HttpResponse): { requestId?: string } {
-  for (const header of REQUEST_ID_HEADERS) {
-    const value = response.headers[header];
-    if (value !== undefined && value !== "") return { requestId: oneLine(value, 120) };
-  }
-  return {};
 }

@@ -1,10 +1,10 @@
 import type { CallOptions, Referrers, Remover, ResolveOptions, Store, Tags, Writer } from "../../content/index.js";
-import { type Descriptor, isDocument, type RepositoryName } from "../../spec/index.js";
+import { type Descriptor, type Digest, isDocument, type RepositoryName } from "../../spec/index.js";
 import type { Body } from "../../streams/index.js";
 import { blobBody } from "./blob-body.js";
 import type { RepositoryApi } from "./connection.js";
 import { readDocument } from "./document.js";
-import { holdsBlob, holdsManifest } from "./exists.js";
+import { holdsBlob, holdsManifest, sizeOfBlob } from "./exists.js";
 import { RegistryReferrers } from "./referrers.js";
 import { RegistryRemover } from "./remover.js";
 import { resolveName } from "./resolve.js";
@@ -55,6 +55,11 @@ export class RegistryStore implements Store {
     return isDocument(descriptor)
       ? holdsManifest(this.#api, descriptor.digest, signal)
       : holdsBlob(this.#api, descriptor.digest, signal);
+  }
+
+  /** One HEAD; undefined also where the registry does not tell a length. */
+  async blobSize(digest: Digest, { signal }: CallOptions = {}): Promise<number | undefined> {
+    return sizeOfBlob(this.#api, digest, signal);
   }
 
   /** This repository: a writer of the same host mounts from here. */

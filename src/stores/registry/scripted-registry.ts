@@ -1,21 +1,10 @@
 /**
- * What the tests of this room stand on: a server on this machine whose answers a test writes, and a plain transport to
- * it. Imported by tests only.
+ * What the tests of this room stand on: a server on this machine whose answers a test writes, and a host that asks it.
+ * Imported by tests only.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { request } from "undici";
-import type { HeaderMap, Transport } from "../../net/index.js";
-import { GantryError } from "../../errors.js";
-import { RegistryHost } from "./host.js";
-
-/** One request as the server saw it. */
-export interface Seen {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: IncomingMessage["headers"];
-  /** The bytes that came; fewer than announced when the test broke the connection. */
-  readonly body: Uint8Array;
-}
+import type { RegistryHost } from "./host.js";
+import { type HostOptions, openHost } from "./open-host.js";
 
 /** Answers one request. The body has not been read: `read` does it, up to a limit. */
 export type Script = (exchange: {
@@ -36,7 +25,7 @@ export interface Scripted extends AsyncDisposable {
 }
 
 /** Starts a server that answers by `script`; `hits` counts the same method and path from 1. */
-export async function scripted(script: Script): Promise<Scripted> {
+export async function scripted(script: Script, options: Partial<HostOptions> = {}): Promise<Scripted> {
   const log: string[] = [];
   const hits = new Map<string, number>();
   const server = createServer((incoming, response) => {
@@ -76,66 +65,20 @@ export async function scripted(script: Script): Promise<Scripted> {
   const bound = server.address();
   if (bound === null || typeof bound === "string") throw new Error("no port");
   const address = `127.0.0.1:${bound.port}`;
+  const host = plainHost(address, options);
   return {
     address,
     log,
-    host: plainHost(address),
+    host,
     async [Symbol.asyncDispose]() {
+      await host[Symbol.asyncDispose]();
       server.closeAllConnections();
       await new Promise((done) => server.close(done));
     },
   };
 }
 
-/** A host over plain HTTP without credentials, and with short pauses. */
-export function plainHost(address: string): RegistryHost {
-  return new RegistryHost({
-    name: address,
-    transport: plainTransport,
-    foreign: plainTransport,
-    origin: async () => new URL(`http://${address}/`),
-    retry: { delay: 1 },
-  });
-}
-
-/** One request over undici, with the errors that a transport has to have. */
-export const plainTransport: Transport = async ({ method, url, headers, body, signal }) => {
-  try {
-    const answer = await request(url, {
-      method,
-      headers: { ...headers, ...(body?.size === undefined ? {} : { "content-length": String(body.size) }) },
-      body:
-        (body === undefined ? null : await import("node:stream").then(({ Readable }) => Readable.from(body.open()))) ??
-        null,
-      signal: signal ?? null,
-    });
-    const map: HeaderMap = Object.fromEntries(
-      Object.entries(answer.headers).map(([name, value]) => [
-        name,
-        Array.isArray(value) ? value.join(", ") : (value ?? ""),
-      ]),
-    );
-    return {
-      status: answer.statusCode,
-      headers: map,
-      url,
-      body: guarded(answer.body),
-      discard: () => answer.body.dump(),
-    };
-  } catch (cause) {
-    throw failed(cause);
-  }
-};
-
-async function* guarded(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    yield* body;
-  } catch (cause) {
-    throw failed(cause);
-  }
-}
-
-function failed(cause: unknown): unknown {
-  if (GantryError.is(cause) || !(cause instanceof Error) || !("code" in cause)) return cause;
-  return new GantryError("CONNECTION_FAILED", cause.message, { cause });
+/** A host as anyone opens it, over plain HTTP on loopback, with short pauses and deadlines. */
+export function plainHost(address: string, options: Partial<HostOptions> = {}): RegistryHost {
+  return openHost({ name: address, retry: { delay: 1 }, timeouts: { headers: 2000, stall: 1000 }, ...options });
 }

@@ -26,7 +26,7 @@ export const chunked: UploadStrategy = {
     }
     source.rewindTo(size);
     const digest = source.digest!;
-    await session.commit(digest, undefined, signal);
+    await session.commit(digest, size, undefined, signal);
     return digest;
   },
 };

@@ -10,7 +10,7 @@ export const monolithic: UploadStrategy = {
     (chunkMax === undefined || source.size <= chunkMax),
   async send(session, source, _traits, signal) {
     const digest = source.digest!;
-    await session.commit(digest, source.slice(0), signal);
+    await session.commit(digest, source.size!, source.slice(0), signal);
     return digest;
   },
 };

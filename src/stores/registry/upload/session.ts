@@ -9,6 +9,12 @@ import { registryError } from "../registry-error.js";
 /** How long the end of an upload that nobody wants any more may take. */
 const CANCEL_TIMEOUT = 2_000;
 
+/** Above this the end of an upload gets more time: registries hash it once more, or copy it in their object store. */
+const LARGE = 64 * 1024 * 1024;
+const PATIENCE_FOR_LARGE = 30_000;
+/** Bytes in a millisecond: the slowest copy that is still waited for. */
+const COMMIT_RATE = 16 * 1024;
+
 /** One open upload at a registry (distribution-spec 1.1, "Pushing blobs"): where it is, and how much has arrived. */
 export class UploadSession {
   readonly #api: RepositoryApi;
@@ -56,8 +62,8 @@ export class UploadSession {
    *
    * @throws GantryError whatever the registry answered
    */
-  async commit(digest: Digest, body: Body | undefined, signal: AbortSignal | undefined): Promise<void> {
-    const response = await this.#send("PUT", body, body === undefined ? {} : BINARY, { digest }, signal);
+  async commit(digest: Digest, size: number, body: Body | undefined, signal: AbortSignal | undefined): Promise<void> {
+    const response = await this.#send("PUT", body, body === undefined ? {} : BINARY, { digest }, signal, size);
     await response.discard();
   }
 
@@ -88,6 +94,7 @@ export class UploadSession {
     headers: HeaderMap,
     query: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
+    commits = 0,
   ): Promise<HttpResponse> {
     this.#answer = {};
     const response = await this.#api.send({
@@ -96,6 +103,7 @@ export class UploadSession {
       headers,
       query,
       repeat: "never",
+      ...(commits <= LARGE ? {} : { answerWithin: PATIENCE_FOR_LARGE + commits / COMMIT_RATE }),
       ...(body === undefined ? {} : { body }),
       signal,
     });

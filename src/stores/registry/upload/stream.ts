@@ -8,8 +8,8 @@ export const stream: UploadStrategy = {
     if (source.whole === undefined || session.acknowledged < source.whole.size) {
       await session.append(source.slice(session.acknowledged), session.acknowledged, false, signal);
     }
-    const { digest } = source.whole!;
-    await session.commit(digest, undefined, signal);
+    const { digest, size } = source.whole!;
+    await session.commit(digest, size, undefined, signal);
     return digest;
   },
 };
