@@ -16,6 +16,7 @@ import { pull } from "./pull.js";
 import { push } from "./push.js";
 import { rm } from "./rm.js";
 import { serve } from "./serve.js";
+import { validate } from "./validate.js";
 import { version } from "./version.js";
 
 /** Every command, in the order of help: make, move, look, tidy, the rest. */
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   digest,
   ls,
   catalog,
+  validate,
   manifestGet,
   blobGet,
   images,

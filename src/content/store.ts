@@ -45,6 +45,8 @@ export interface Store extends ContentReader, Partial<AsyncDisposable> {
   readonly tags?: Tags;
   readonly referrers?: Referrers;
   readonly remover?: Remover;
+  /** The length of a blob that only its digest is known of; undefined when it is not there. */
+  blobSize?(digest: Digest, options?: CallOptions): Promise<number | undefined>;
 }
 
 /** What a destination can hold. */

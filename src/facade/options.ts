@@ -57,7 +57,10 @@ export function placesOf(options: GantryOptions): Places {
   const home = env["HOME"] || homedir();
   return {
     home,
-    data: options.dataDir ?? env["GANTRY_DATA_DIR"] ?? join(absolute(env["XDG_DATA_HOME"]) ?? join(home, ".local/share"), "gantry"),
+    data:
+      options.dataDir ??
+      env["GANTRY_DATA_DIR"] ??
+      join(absolute(env["XDG_DATA_HOME"]) ?? join(home, ".local/share"), "gantry"),
     cache: options.cacheDir ?? join(absolute(env["XDG_CACHE_HOME"]) ?? join(home, ".cache"), "gantry"),
     cwd: options.cwd ?? process.cwd(),
   };
@@ -70,9 +73,20 @@ const absolute = (path: string | undefined): string | undefined => (path?.starts
 export function sideOf(options: GantryOptions, side: "source" | "destination"): SideOptions {
   const { authFile, creds, registryToken, credentials, certDir, tlsVerify } = options;
   const own = options[side] ?? {};
-  const ownAuth = own.creds !== undefined || own.registryToken !== undefined || own.authFile !== undefined || own.credentials !== undefined;
+  const ownAuth =
+    own.creds !== undefined ||
+    own.registryToken !== undefined ||
+    own.authFile !== undefined ||
+    own.credentials !== undefined;
   return {
-    ...(ownAuth ? {} : { ...(authFile === undefined ? {} : { authFile }), ...(creds === undefined ? {} : { creds }), ...(registryToken === undefined ? {} : { registryToken }), ...(credentials === undefined ? {} : { credentials }) }),
+    ...(ownAuth
+      ? {}
+      : {
+          ...(authFile === undefined ? {} : { authFile }),
+          ...(creds === undefined ? {} : { creds }),
+          ...(registryToken === undefined ? {} : { registryToken }),
+          ...(credentials === undefined ? {} : { credentials }),
+        }),
     ...(certDir === undefined ? {} : { certDir }),
     ...(tlsVerify === undefined ? {} : { tlsVerify }),
     ...own,

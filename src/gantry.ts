@@ -1,0 +1,448 @@
+/**
+ * The facade: image names become stores, settings become defaults, and the verbs become methods. Everything that the
+ * command line does, a program does with this class.
+ */
+import { join } from "node:path";
+import {
+  bottomUp,
+  choosePlatform,
+  listPlatforms,
+  overlayStore,
+  type Store,
+  type Verified,
+  verifyGraph,
+} from "./content/index.js";
+import { GantryError } from "./errors.js";
+import { type Build, type BuildOptions, buildImages } from "./facade/build-images.js";
+import { Hosts } from "./facade/hosts.js";
+import { type LoginOptions, login, logout } from "./facade/login.js";
+import { type Opened, openStore } from "./facade/open-store.js";
+import { type GantryOptions, type Places, placesOf } from "./facade/options.js";
+import { type ServeRequest, type Served, serveRegistry } from "./facade/serve.js";
+import { filterPlatforms, materialise, openView } from "./images/index.js";
+import { contentTree, type Inspection, inspectImage, readConfigBytes, type TreeNode } from "./inspect/index.js";
+import {
+  type Descriptor,
+  type Digest,
+  formatPlatform,
+  formatReference,
+  isDigest,
+  isIndex,
+  parseHost,
+  parseImageName,
+  parseManifest,
+  parsePlatform,
+  parseReference,
+  withDefaultTag,
+} from "./spec/index.js";
+import type { Body } from "./streams/index.js";
+import { type LocalStore, openLocal } from "./stores/local/index.js";
+import {
+  type Destination,
+  type EventListener,
+  fileMemory,
+  type LocationMemory,
+  type Plan,
+  planCopy,
+} from "./transfer/index.js";
+
+export type { Build, BuildOptions, BuiltImage, GantryEvent } from "./facade/build-images.js";
+export type { LoginOptions } from "./facade/login.js";
+export type { GantryOptions, SideOptions } from "./facade/options.js";
+export type { Served, ServeRequest } from "./facade/serve.js";
+export type { InspectedEntry, Inspection, TreeNode } from "./inspect/index.js";
+export type {
+  Action,
+  ApplyOptions,
+  Count,
+  DestinationReport,
+  EventListener,
+  Plan,
+  Report,
+  Step,
+  Totals,
+  TransferEvent,
+} from "./transfer/index.js";
+
+/** What every method takes. */
+export interface MethodOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of methods that read one image. */
+export interface ReadOptions extends MethodOptions {
+  /** `linux/arm64`: that image of an index. */
+  readonly platform?: string;
+}
+
+/** Options of methods that move images. */
+export interface MoveOptions extends MethodOptions {
+  /** Only these; one gives its image, several an index of them. */
+  readonly platforms?: readonly string[];
+  readonly onEvent?: EventListener;
+}
+
+/** A name, resolved. */
+export interface Resolved {
+  /** The name in full. */
+  readonly name: string;
+  readonly descriptor: Descriptor;
+}
+
+/** An image of gantry's own store. */
+export interface StoredImage extends Resolved {
+  readonly platforms: readonly string[];
+  /** Bytes of all its content, each blob once. */
+  readonly size: number;
+}
+
+/**
+ * gantry as a library. Cheap to make: nothing is opened before it is needed. Dispose it (`await using`) to close its
+ * connections.
+ */
+export class Gantry implements AsyncDisposable {
+  readonly #options: GantryOptions;
+  readonly #places: Places;
+  readonly #hosts: Hosts;
+  #local: Promise<LocalStore> | undefined;
+  #memory: Promise<LocationMemory> | undefined;
+
+  constructor(options: GantryOptions = {}) {
+    this.#options = options;
+    this.#places = placesOf(options);
+    this.#hosts = new Hosts(options, this.#places);
+  }
+
+  /** HTTP requests that were sent so far, those for tokens and repetitions included. */
+  get requests(): number {
+    return this.#hosts.requests;
+  }
+
+  /**
+   * Plans a copy of an image, index or artifact to one or more destinations. Nothing is written before `apply()`.
+   *
+   * @throws GantryError with `side`
+   */
+  async copy(source: string, destinations: string | readonly string[], options: MoveOptions = {}): Promise<Plan> {
+    const from = await this.#open(source, "source");
+    const to = await this.#destinations(typeof destinations === "string" ? [destinations] : destinations);
+    return this.#plan(from, to, options);
+  }
+
+  /**
+   * Plans a push. A bare name is looked for in gantry's own store; without destinations it goes to the name that it has.
+   *
+   * @throws GantryError NOT_FOUND when no store has the source, and as {@link copy}
+   */
+  async push(source: string, destinations: readonly string[] = [], options: MoveOptions = {}): Promise<Plan> {
+    const name = parseImageName(source);
+    if (destinations.length === 0 && name.transport !== "docker" && name.transport !== "local") {
+      throw new GantryError("USAGE", `${name.transport}: gives no name to push to`, {
+        where: source,
+        hint: "Say where to: gantry push SOURCE DEST.",
+      });
+    }
+    const isBare = name.transport === "docker" && !source.startsWith("docker://");
+    const from =
+      isBare || name.transport === "local"
+        ? await this.#stored(source.replace(/^local:/, ""), options)
+        : await this.#open(source, "source");
+    const to = destinations.length > 0 ? destinations : [source.replace(/^local:/, "")];
+    return this.#plan(from, await this.#destinations(to), options);
+  }
+
+  /** Plans a pull, into gantry's own store under the same name unless a destination is given. */
+  async pull(source: string, destination?: string, options: MoveOptions = {}): Promise<Plan> {
+    const name = parseImageName(source);
+    if (destination === undefined && name.transport !== "docker") {
+      throw new GantryError("USAGE", `${name.transport}: is no registry to pull from`, {
+        where: source,
+        hint: "Say where to, or use gantry copy.",
+      });
+    }
+    const own = name.transport === "docker" ? `local:${formatReference(name.reference)}` : source;
+    return this.copy(source, destination ?? own, options);
+  }
+
+  /** What a name points at; with a platform, that image of it. */
+  async resolve(image: string, { platform, signal }: ReadOptions = {}): Promise<Resolved> {
+    const opened = await this.#open(image, "source");
+    return { name: opened.name, descriptor: await this.#resolve(opened, platform, signal) };
+  }
+
+  /** A manifest's exact bytes. */
+  async manifest(
+    image: string,
+    { platform, signal }: ReadOptions = {},
+  ): Promise<Resolved & { readonly bytes: Uint8Array }> {
+    const opened = await this.#open(image, "source");
+    const descriptor = await this.#resolve(opened, platform, signal, true);
+    return { name: opened.name, descriptor, bytes: await opened.store.manifest(descriptor, { signal }) };
+  }
+
+  /** An image's configuration, to the byte. Of an index a platform has to be chosen. */
+  async config(
+    image: string,
+    { platform, signal }: ReadOptions = {},
+  ): Promise<Resolved & { readonly bytes: Uint8Array }> {
+    const { name, descriptor, bytes } = await this.manifest(image, {
+      signal,
+      ...(platform === undefined ? {} : { platform }),
+    });
+    if (isIndex(descriptor)) {
+      throw new GantryError("USAGE", "an index has no configuration", {
+        where: name,
+        hint: "Choose an image of it: --platform linux/amd64.",
+      });
+    }
+    const { config } = parseManifest(bytes, descriptor.mediaType);
+    const { store } = await this.#open(image, "source");
+    return { name, descriptor: config, bytes: await readConfigBytes(store, config, { signal }) };
+  }
+
+  /** What an image or index is made of. */
+  async inspect(image: string, { platform, signal }: ReadOptions = {}): Promise<Inspection> {
+    const opened = await this.#open(image, "source");
+    return inspectImage(opened.store, await this.#resolve(opened, platform, signal, true), opened.name, { signal });
+  }
+
+  /** Everything that belongs to an image, referrers included. */
+  async tree(image: string, { platform, signal }: ReadOptions = {}): Promise<TreeNode> {
+    const opened = await this.#open(image, "source");
+    return contentTree(opened.store, await this.#resolve(opened, platform, signal, true), opened.name, { signal });
+  }
+
+  /** Reads everything that an image reaches and checks every digest and size. @throws GantryError of the first fault */
+  async validate(image: string, { platform, signal }: ReadOptions = {}): Promise<Resolved & Verified> {
+    const opened = await this.#open(image, "source");
+    const descriptor = await this.#resolve(opened, platform, signal, true);
+    return { name: opened.name, descriptor, ...(await verifyGraph(opened.store, descriptor, { signal })) };
+  }
+
+  /** A blob as a body that can be opened, verified while it is read from its start. */
+  async blob(
+    name: string,
+    { signal }: MethodOptions = {},
+  ): Promise<{ readonly descriptor: Descriptor; readonly body: Body }> {
+    const opened = await this.#open(name, "source");
+    if (opened.pinned === undefined)
+      throw new GantryError("USAGE", "a blob is named by its digest", {
+        where: name,
+        hint: "Write HOST/REPOSITORY@sha256:….",
+      });
+    const size = await blobSize(opened.store, opened.pinned, signal);
+    const descriptor = { mediaType: "application/octet-stream", digest: opened.pinned, size };
+    return { descriptor, body: opened.store.blob(descriptor) };
+  }
+
+  /** The tags of a repository, or the names of a layout. */
+  async *tags(repository: string, { signal }: MethodOptions = {}): AsyncGenerator<string, void, undefined> {
+    const { store } = await this.#open(repository, "source");
+    if (store.tags === undefined) throw new GantryError("UNSUPPORTED", "this place has no tags", { where: repository });
+    yield* store.tags.list({ signal });
+  }
+
+  /** The repositories of a registry, where it tells them. */
+  async *catalog(host: string, { signal }: MethodOptions = {}): AsyncGenerator<string, void, undefined> {
+    const registry = await this.#hosts.host(parseHost(host.replace(/^docker:\/\//, "")), "source");
+    yield* registry.catalog({ signal });
+  }
+
+  /** The images of gantry's own store. */
+  async *images({ signal }: MethodOptions = {}): AsyncGenerator<StoredImage, void, undefined> {
+    const local = await this.#localStore();
+    for await (const { name, descriptor, size } of local.images({ signal })) {
+      const entries = await listPlatforms(local.store, descriptor, { signal }).catch(() => []);
+      const platforms = entries.flatMap(({ platform }) => (platform === undefined ? [] : [formatPlatform(platform)]));
+      yield { name, descriptor, platforms, size };
+    }
+  }
+
+  /** Removes a name and nothing else; a name with a digest removes the manifest itself. With `dryRun` it only looks. */
+  async remove(
+    image: string,
+    { signal, dryRun = false }: MethodOptions & { readonly dryRun?: boolean } = {},
+  ): Promise<Resolved> {
+    const opened = await this.#open(image, "source", true);
+    const name = parseImageName(image);
+    const ref = opened.pinned ?? opened.ref;
+    if (ref === undefined || ref === "")
+      throw new GantryError("USAGE", "there is nothing to remove without a tag or digest", { where: image });
+    const descriptor = await opened.store.resolve(ref, { signal });
+    if (dryRun) return { name: opened.name, descriptor };
+    if (isDigest(ref)) {
+      if (opened.store.remover === undefined)
+        throw new GantryError("UNSUPPORTED", "content cannot be removed here", { where: image });
+      await opened.store.remover.remove(descriptor, { signal });
+    } else if (name.transport === "local") {
+      const local = await this.#localStore();
+      await local.remove(ref, { signal });
+      await local.prune({ signal });
+    } else {
+      if (opened.store.tags === undefined)
+        throw new GantryError("UNSUPPORTED", "names cannot be removed here", { where: image });
+      await opened.store.tags.remove(ref, { signal });
+    }
+    return { name: opened.name, descriptor };
+  }
+
+  /**
+   * Builds images from a plan file or a plan: layers are made and cached at once, the images are planned into gantry's
+   * own store, or with `push` under their names.
+   *
+   * @throws GantryError PLAN_INVALID, FILE_NOT_FOUND, PLATFORM_NOT_FOUND, and what opening a base throws
+   */
+  async build(options: BuildOptions = {}): Promise<Build> {
+    return buildImages(options, {
+      env: this.#options.env ?? {},
+      cwd: this.#places.cwd,
+      local: await this.#localStore(),
+      memory: await this.#locationMemory(),
+      concurrency: this.#options.concurrency,
+      open: (name, side, write) => this.#open(name, side, write),
+    });
+  }
+
+  /** Checks credentials at a registry and keeps them. @throws GantryError UNAUTHORIZED */
+  login(host: string, options: LoginOptions): Promise<{ readonly savedIn: string }> {
+    return login(host, options, this.#options, this.#places);
+  }
+
+  /** Forgets the credentials for a registry; answers whence they were removed. */
+  logout(host: string): Promise<{ readonly removedFrom: string | undefined }> {
+    return logout(host, this.#options, this.#places);
+  }
+
+  /** Runs the embedded registry. */
+  serve(request: ServeRequest = {}): Promise<Served> {
+    return serveRegistry(request, this.#places);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#hosts[Symbol.asyncDispose]();
+    await (await this.#local)?.[Symbol.asyncDispose]();
+  }
+
+  async #plan(
+    from: Opened,
+    destinations: readonly Destination[],
+    { platforms = [], onEvent, signal }: MoveOptions,
+  ): Promise<Plan> {
+    // A copy inside one repository reads the manifest anyway: one request that brings it beats two.
+    const within = from.store.repository;
+    const willRead =
+      within !== undefined &&
+      destinations.some(
+        ({ store }) => store.repository?.host === within.host && store.repository.repository === within.repository,
+      );
+    const root = await this.#resolve(from, undefined, signal, willRead);
+    const common = {
+      memory: await this.#locationMemory(),
+      onEvent,
+      signal,
+      concurrency: this.#options.concurrency,
+      sourceRepository: within,
+    };
+    if (platforms.length === 0) return planCopy(from.store, checkPinned(root, destinations), destinations, common);
+    const overlay = overlayStore({ location: from.store.location });
+    const wanted = platforms.map(parsePlatform);
+    const view = await filterPlatforms(openView(from.store, root), wanted, { signal }).catch((error: unknown) => {
+      throw GantryError.is(error) ? error.with({ side: "source", where: from.name }) : error;
+    });
+    const kept = await materialise(view, overlay, { signal });
+    return planCopy(overlay, checkPinned(kept, destinations), destinations, common);
+  }
+
+  async #resolve(
+    opened: Opened,
+    platform: string | undefined,
+    signal: AbortSignal | undefined,
+    willRead = false,
+  ): Promise<Descriptor> {
+    try {
+      const root = await opened.store.resolve(opened.ref ?? "latest", { signal, willRead });
+      return platform === undefined
+        ? root
+        : await choosePlatform(opened.store, root, parsePlatform(platform), { signal });
+    } catch (error) {
+      throw GantryError.is(error) ? error.with({ where: opened.name }) : error;
+    }
+  }
+
+  /** A bare name of `push`: in gantry's own store. */
+  async #stored(name: string, { signal }: MethodOptions): Promise<Opened> {
+    const opened = await this.#open(`local:${name}`, "source");
+    try {
+      await opened.store.resolve(opened.ref ?? "", { signal });
+    } catch (error) {
+      if (!GantryError.is(error) || error.code !== "MANIFEST_UNKNOWN") throw error;
+      throw new GantryError(
+        "NOT_FOUND",
+        `no image ${formatReference(withDefaultTag(parseReference(name)))} in gantry's own store`,
+        {
+          side: "source",
+          where: (await this.#localStore()).root,
+          hint: "Build it or pull it first, or name its transport: docker://, oci:.",
+          cause: error,
+        },
+      );
+    }
+    return opened;
+  }
+
+  async #destinations(names: readonly string[]): Promise<Destination[]> {
+    // Names of one place share its store, so that its content is planned once.
+    const stores = new Map<string, Store>();
+    const destinations: (Destination & { pinned: Opened["pinned"] })[] = [];
+    for (const text of new Set(names)) {
+      const opened = await this.#open(text, "destination", true);
+      const store = stores.get(opened.store.location) ?? opened.store;
+      stores.set(opened.store.location, store);
+      destinations.push({
+        store,
+        name: opened.name,
+        pinned: opened.pinned,
+        ...(opened.ref === undefined ? {} : { tag: opened.ref }),
+      });
+    }
+    return destinations;
+  }
+
+  #open(name: string, side: "source" | "destination", write = side === "destination"): Promise<Opened> {
+    return openStore(name, { hosts: this.#hosts, local: () => this.#localStore(), cwd: this.#places.cwd, side, write });
+  }
+
+  #localStore(): Promise<LocalStore> {
+    this.#local ??= openLocal(this.#places.data);
+    return this.#local;
+  }
+
+  #locationMemory(): Promise<LocationMemory> {
+    this.#memory ??= fileMemory(join(this.#places.cache, "locations.json"));
+    return this.#memory;
+  }
+}
+
+/** A destination that names a digest takes that content and no other. */
+function checkPinned(
+  root: Descriptor,
+  destinations: readonly (Destination & { pinned?: Opened["pinned"] })[],
+): Descriptor {
+  for (const { pinned, name } of destinations) {
+    if (pinned !== undefined && pinned !== root.digest) {
+      throw new GantryError("DIGEST_MISMATCH", `the content is ${root.digest}`, {
+        side: "destination",
+        where: name,
+        hint: "Leave the digest out of the destination.",
+      });
+    }
+  }
+  return root;
+}
+
+/** A blob's length, which its digest does not tell: from the manifests of a layout or a HEAD. */
+async function blobSize(store: Store, digest: Digest, signal: AbortSignal | undefined): Promise<number> {
+  const size = await store.blobSize?.(digest, { signal });
+  if (size === undefined) throw new GantryError("BLOB_UNKNOWN", `no blob ${digest}`, { where: store.location });
+  return size;
+}
