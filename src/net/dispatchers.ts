@@ -43,7 +43,7 @@ export class Dispatchers {
     this.#closed = true;
     const pools = await Promise.allSettled(this.#pools.values());
     this.#pools.clear();
-    await Promise.all(pools.map((pool) => (pool.status === "fulfilled" ? pool.value.dispatcher.destroy() : undefined)));
+    await Promise.all(pools.flatMap((pool) => (pool.status === "fulfilled" ? [pool.value.dispatcher.destroy()] : [])));
   }
 
   async #open(own: boolean, proxy: URL | undefined): Promise<Pool> {

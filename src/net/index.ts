@@ -18,7 +18,13 @@ export { budget, type BudgetOptions } from "./budget.js";
 export { type Challenge, parseChallenges } from "./challenge.js";
 export { connectionError } from "./connection-error.js";
 export { countRequests, type RequestCounter } from "./count.js";
+export { authKey } from "./credentials/auth-key.js";
 export { type CertDirs, loadCertDirs } from "./credentials/certs-d.js";
+export { authFiles, defaultCredentials, type DefaultCredentialsOptions, loginFile } from "./credentials/default.js";
+export { type AuthFileOptions, dockerConfigCredentials } from "./credentials/docker-config.js";
+export { type HelperOptions } from "./credentials/helper.js";
+export { eraseCredential, saveCredential, type SaveOptions } from "./credentials/save.js";
+export { staticCredentials } from "./credentials/static.js";
 export { type Credential, type CredentialSource, firstOf, type Found } from "./credentials.js";
 export {
   type ClientCertificate,

@@ -91,7 +91,7 @@ function backoff(attempt: number, random: number): number {
 /** How often an error is worth a try. */
 function attemptsFor(error: unknown, attempts: number): number {
   if (!GantryError.is(error) || !["CONNECTION_FAILED", "TIMEOUT", "STALLED"].includes(error.code)) return 1;
-  switch (causeCode(error)) {
+  switch (causeCode(error) ?? "") {
     // A name that is not known seldom becomes known.
     case "ENOTFOUND":
       return Math.min(attempts, 2);
