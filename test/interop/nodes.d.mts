@@ -1,0 +1,2 @@
+export declare const majors: readonly string[];
+export declare function nodeOf(major: string): string;
