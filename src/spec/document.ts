@@ -89,10 +89,11 @@ const NO_CLAIM: ReadonlySet<string> = new Set(["", "application/json", "applicat
  * says is not checked here, where nothing can hash: nobody may use it unverified.
  *
  * @param mediaType what the descriptor or the registry called the bytes
+ * @param maxBytes another limit than that of documents that travel
  * @throws GantryError MANIFEST_INVALID with the path of what is wrong; UNSUPPORTED for Docker's schema 1; TOO_LARGE
  */
-export function parseDocument(bytes: Uint8Array, mediaType?: string): Document {
-  const value = parseJson(bytes, "the manifest");
+export function parseDocument(bytes: Uint8Array, mediaType?: string, maxBytes?: number): Document {
+  const value = parseJson(bytes, "the manifest", "MANIFEST_INVALID", maxBytes);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse("it is not an object");
   const has = (key: string) => Object.hasOwn(value, key);
   const own = "mediaType" in value && typeof value.mediaType === "string" ? value.mediaType : undefined;

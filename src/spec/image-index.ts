@@ -16,8 +16,8 @@ export interface ImageIndex {
  *
  * @throws GantryError MANIFEST_INVALID
  */
-export function parseIndex(bytes: Uint8Array, mediaType?: string): ImageIndex {
-  const document = parseDocument(bytes, mediaType);
+export function parseIndex(bytes: Uint8Array, mediaType?: string, maxBytes?: number): ImageIndex {
+  const document = parseDocument(bytes, mediaType, maxBytes);
   if (document.kind !== "index") throw document.wrongKind("an index");
   return document.value;
 }

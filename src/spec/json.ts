@@ -130,7 +130,7 @@ class Reader {
       if (stop !== "\\")
         throw this.#refuse(stop === undefined ? "ends within a string" : "has a bare control character", end);
       escaped = true;
-      end += 2;
+      end = Math.min(end + 2, this.#text.length);
     }
     this.#at = end + 1;
     if (!escaped) return this.#text.slice(start + 1, end);

@@ -35,8 +35,8 @@ export function isRepository(text: string): boolean {
 }
 
 /**
- * Reads a name as Docker does: a first part with a dot, a colon, an upper-case letter or `localhost` is a host, all
- * else belongs to Docker Hub; a bare Hub name gets `library/`. No tag is filled in here: `nameOf` and callers decide.
+ * Reads a name as Docker does: a first part with a dot, a colon, or `localhost` is a host, all else
+ * belongs to Docker Hub; a bare Hub name gets `library/`. No tag is filled in here: `nameOf` and callers decide.
  *
  * @throws GantryError REFERENCE_INVALID
  */
@@ -85,6 +85,9 @@ function splitHost(named: string): { host: string; path: string } {
   const isHost = slash !== -1 && (/[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase());
   if (!isHost) return { host: "docker.io", path: named };
   const host = parseHost(first);
+  // Docker takes `Acme/app` for the host "Acme"; in lower case, as hosts are compared, it would be a name on Docker Hub.
+  if (!/[.:]/.test(host) && host !== "localhost")
+    throw invalid(named, `${JSON.stringify(first)} is neither a host, which has a dot or a port, nor lower case`);
   return {
     host: host === "index.docker.io" || host === "registry-1.docker.io" ? "docker.io" : host,
     path: named.slice(slash + 1),
