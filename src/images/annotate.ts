@@ -13,21 +13,23 @@ export function annotate(view: View, change: AnnotationChange): View {
   if (view.kind === "image") {
     return imageView(async (options) => {
       const { bytes: _old, ...state } = await view.state(options);
-      return { ...state, manifest: { ...state.manifest, ...changed(state.manifest.annotations, change) } };
+      return { ...state, manifest: changed(state.manifest, change) };
     });
   }
   return indexView(async (options) => {
     const { bytes: _old, ...state } = await view.state(options);
-    return { ...state, index: { ...state.index, ...changed(state.index.annotations, change) } };
+    return { ...state, index: changed(state.index, change) };
   });
 }
 
-function changed(old: StringMap | undefined, change: AnnotationChange): { annotations?: StringMap } {
+function changed<T extends { readonly annotations?: StringMap }>(document: T, change: AnnotationChange): T {
   const annotations = Object.create(null) as Record<string, string>;
-  for (const [key, value] of Object.entries(old ?? {})) annotations[key] = value;
+  for (const [key, value] of Object.entries(document.annotations ?? {})) annotations[key] = value;
   for (const [key, value] of Object.entries(change)) {
     if (value === undefined) delete annotations[key];
     else annotations[key] = value;
   }
-  return { annotations };
+  if (Object.keys(annotations).length > 0) return { ...document, annotations };
+  const { annotations: _none, ...rest } = document;
+  return rest as T;
 }
