@@ -148,7 +148,7 @@ describe("a layer", () => {
         {
           owner: "1000:2000",
           mode: { file: "0640", directory: "0750" },
-          exclude: ["**/*.map", "node_modules"],
+          excludes: ["**/*.map", "node_modules"],
           mtime: "2020-01-01",
         },
       ),
@@ -375,7 +375,7 @@ describe("the cache", () => {
 
   test("other compression, owner or excludes are another layer", async () => {
     await again();
-    for (const rest of [{ compression: { type: "gzip", level: 1 } }, { owner: 1 }, { exclude: ["a"] }, { mtime: 1 }]) {
+    for (const rest of [{ compression: { type: "gzip", level: 1 } }, { owner: 1 }, { excludes: ["a"] }, { mtime: 1 }]) {
       how = [];
       await build(one({ "./d": "/d" }, rest), options());
       expect(how).toEqual(["built"]);
@@ -625,7 +625,7 @@ describe("refused", () => {
     await new Promise<void>((done) => server.listen(join(folder, "d/socket"), done));
     try {
       await expect(build(one({ "./d": "/d" }))).rejects.toThrow("./d/socket is a socket");
-      await build(one({ "./d": "/d" }, { exclude: ["socket"] }));
+      await build(one({ "./d": "/d" }, { excludes: ["socket"] }));
     } finally {
       await new Promise((done) => server.close(done));
     }

@@ -66,10 +66,10 @@ export function normalisePlan(
     const mode = typeof layer.mode === "object" ? layer.mode : { file: layer.mode };
     const modeOf = (value: string | number | undefined) =>
       typeof value === "string" ? Number.parseInt(value.replace(/^0o/, ""), 8) : value;
-    (layer.exclude ?? []).forEach((pattern, i) => {
+    (layer.excludes ?? []).forEach((pattern, i) => {
       if (pattern.startsWith("!"))
         problems.add(
-          expanded.at([...path, "exclude", i]),
+          expanded.at([...path, "excludes", i]),
           "an exclude pattern cannot start with !",
           "Name what to leave out.",
         );
@@ -81,7 +81,7 @@ export function normalisePlan(
       owner: { uid, gid },
       fileMode: modeOf(mode.file),
       directoryMode: modeOf("directory" in mode ? mode.directory : undefined) ?? 0o755,
-      exclude: layer.exclude ?? [],
+      excludes: layer.excludes ?? [],
       mtime: normaliseTime(layer.mtime, [...path, "mtime"]),
       compression:
         layer.compression === undefined ? inherited : normaliseCompression(layer.compression, [...path, "compression"]),
