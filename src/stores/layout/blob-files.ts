@@ -2,7 +2,15 @@ import { type Stats, type Dirent } from "node:fs";
 import { open, readdir, rename, stat, unlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { GantryError } from "../../errors.js";
-import { algorithmOf, type Descriptor, type Digest, hexOf, isDigest, parseDigest } from "../../spec/index.js";
+import {
+  algorithmOf,
+  type Descriptor,
+  type Digest,
+  type DigestAlgorithm,
+  hexOf,
+  isDigest,
+  parseDigest,
+} from "../../spec/index.js";
 import { type Body, checkHash, Hasher, verified } from "../../streams/index.js";
 import { diskError, errnoOf, patiently } from "./disk-error.js";
 import { makeDirectory, syncDirectory, type TempFile, type TempFiles } from "./temp-files.js";
@@ -130,9 +138,9 @@ export class BlobFiles {
     }
   }
 
-  /** Makes the directories. */
-  async prepare(mode: number): Promise<void> {
-    for (const algorithm of ALGORITHMS) await makeDirectory(join(this.#dir, algorithm), mode);
+  /** Makes the directory of an algorithm: sha256 for all, sha512 for who has need of it. */
+  async prepare(mode: number, algorithm: DigestAlgorithm = "sha256"): Promise<void> {
+    await makeDirectory(join(this.#dir, algorithm), mode);
   }
 
   /** Makes the names of all blobs written so far durable. */

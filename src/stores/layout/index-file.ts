@@ -70,7 +70,7 @@ export class IndexFile {
     const bytes = await readWhole(path, MAX_INDEX_BYTES);
     if (bytes === undefined) return EMPTY;
     try {
-      return parseIndex(withoutNull(bytes), MEDIA_TYPES.ociIndex);
+      return parseIndex(bytes, MEDIA_TYPES.ociIndex, MAX_INDEX_BYTES);
     } catch (error) {
       throw GantryError.is(error) ? error.with({ where: path }) : error;
     }
@@ -132,14 +132,6 @@ export class IndexFile {
 }
 
 const EMPTY: ImageIndex = { schemaVersion: 2, mediaType: MEDIA_TYPES.ociIndex, manifests: [] };
-
-// Go writes a nil slice as null, so some tools' empty layouts say `"manifests": null`.
-function withoutNull(bytes: Uint8Array): Uint8Array {
-  if (bytes.byteLength > 4096) return bytes;
-  const value = parseJson(bytes, "index.json");
-  if (typeof value !== "object" || value === null || !("manifests" in value) || value.manifests !== null) return bytes;
-  return encodeJson({ ...value, manifests: [] });
-}
 
 async function readWhole(path: string, limit: number): Promise<Uint8Array | undefined> {
   try {

@@ -28,6 +28,7 @@ beforeAll(async () => {
     clean: false,
     logLevel: "silent",
     platform: "node",
+    target: "node20",
     deps: { alwaysBundle: [/./] },
   });
   const file = (await readdir(outDir)).find((name) => name.startsWith("worker."));

@@ -111,6 +111,18 @@ describe("a layout that is written and read", () => {
   });
 });
 
+test("a first write that fails leaves no directory", async () => {
+  const path = join(root, "failed");
+  {
+    await using store = await openLayout(path, { create: true });
+    const descriptor = describeBytes(bytesOf("right"), MEDIA_TYPES.ociLayer);
+    await expect(store.writer.putBlob(descriptor, bytesBody(bytesOf("wrong")))).rejects.toThrow(
+      code("DIGEST_MISMATCH"),
+    );
+  }
+  expect(await readdir(root)).toEqual([]);
+});
+
 describe("names", () => {
   test("a tag replaces its own entry only; order, foreign entries, unknown fields and annotations stay", async () => {
     const store = await openLayout(root, { create: true });
@@ -206,6 +218,21 @@ describe("names", () => {
     expect(await store.resolve("v1")).toEqual(one.descriptor);
     await put(one.descriptor.digest);
     expect(await store.resolve("v1")).toEqual(two.descriptor);
+  });
+
+  test("an index larger than a document that travels is read and written", async () => {
+    const store = await openLayout(root, { create: true });
+    const image = await putImage(store, "one", ["v1"]);
+    const index = await indexOf(root);
+    const more = Array.from({ length: 20_000 }, (_, at) => ({
+      ...image.descriptor,
+      annotations: { [ANNOTATIONS.refName]: `tag-${at}`, padding: "x".repeat(100) },
+    }));
+    await writeFile(join(root, "index.json"), JSON.stringify({ ...index, manifests: [...index.manifests, ...more] }));
+    const two = await putImage(store, "two", ["v2"]);
+    expect(await store.resolve("v2")).toEqual(two.descriptor);
+    expect(await store.resolve("tag-19999")).toEqual(image.descriptor);
+    expect(await names(store)).toHaveLength(20_002);
   });
 
   test("two entries of one name are ambiguous, unless they are the same", async () => {

@@ -1,4 +1,4 @@
-import { chmod, stat } from "node:fs/promises";
+import { chmod, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type {
   CallOptions,
@@ -14,6 +14,7 @@ import type {
 } from "../../content/index.js";
 import { GantryError } from "../../errors.js";
 import {
+  algorithmOf,
   bareDescriptor,
   type Descriptor,
   type Digest,
@@ -174,9 +175,16 @@ export class LayoutStore implements Store, AsyncDisposable {
     });
   }
 
-  /** Removes the place for temporary files, where no other writer uses it. The layout stays. */
+  /** Removes the place for temporary files where no other writer uses it, and a layout that nothing was written to. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#prepared !== undefined) await this.#temp.dispose();
+    const modes = await this.#prepared?.catch(() => undefined);
+    if (modes === undefined) return;
+    await this.#temp.dispose();
+    if (!modes.created) return;
+    // Each of them only while it is empty.
+    for (const parts of [["blobs", "sha256"], ["blobs"], [PRIVATE, "lock"], [PRIVATE], []]) {
+      await rmdir(join(this.path, ...parts)).catch(() => {});
+    }
   }
 
   async #putBlob(blob: Descriptor | StreamedBlob, body: Body, options: PutOptions = {}): Promise<Placement> {
@@ -186,6 +194,7 @@ export class LayoutStore implements Store, AsyncDisposable {
     if (known !== undefined && there === known.size && options.present !== "ignore") {
       if (await this.#blobs.touch(known.digest)) return { how: "present", bytes: 0, descriptor: known };
     }
+    if (known !== undefined) await this.#blobs.prepare(modes.directory, algorithmOf(known.digest));
     const { signal, onBytes } = options;
     const wanted = { digest: known?.digest, size: known?.size };
     const { digest, size } = await this.#blobs.write(wanted, body, { signal, onBytes, mode: modes.file });
@@ -315,9 +324,9 @@ export class LayoutStore implements Store, AsyncDisposable {
   // Everything inside follows the mode of the layout's own directory: private in a private one, open to the group in a
   // group's. Never writable for others.
   async #makeDirectories(): Promise<Modes> {
-    await makeDirectory(this.path, this.#settings.mode ?? 0o755);
+    const created = await makeDirectory(this.path, this.#settings.mode ?? 0o755);
     const { mode } = await stat(this.path);
-    const modes = { file: (mode & 0o664) | 0o600, directory: (mode & 0o775) | 0o700 };
+    const modes = { created, file: (mode & 0o664) | 0o600, directory: (mode & 0o775) | 0o700 };
     await this.#blobs.prepare(modes.directory);
     for (const dir of [join(this.path, PRIVATE), join(this.path, PRIVATE, "lock")]) {
       await makeDirectory(dir, modes.directory);
@@ -328,6 +337,8 @@ export class LayoutStore implements Store, AsyncDisposable {
 }
 
 interface Modes {
+  /** Whether the directory of the layout was made by this store. */
+  readonly created: boolean;
   readonly file: number;
   readonly directory: number;
 }

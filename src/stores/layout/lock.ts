@@ -113,7 +113,9 @@ async function release(held: Held): Promise<void> {
     if (held.blank) return await unlink(held.path);
     const file = await open(held.path, "r+");
     try {
+      // Free from the first byte on; what follows names this host, and a layout may be handed on.
       await file.write("F", 0);
+      await file.truncate(1);
     } finally {
       await file.close();
     }
@@ -183,4 +185,4 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 const HEARTBEAT_MS = 2_000;
 const STALE_MS = 15_000;
 /** Old numbers that stay, so that one who is late by less meets an existing file. */
-const KEPT = 32;
+const KEPT = 8;

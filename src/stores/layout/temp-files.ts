@@ -105,13 +105,13 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory and those above it; each new name is durable. */
-export async function makeDirectory(path: string, mode: number): Promise<void> {
+/** Makes a directory and those above it; each new name is durable. False when it was there. */
+export async function makeDirectory(path: string, mode: number): Promise<boolean> {
   const first = await mkdir(path, { recursive: true, mode });
-  if (first === undefined) return;
+  if (first === undefined) return false;
   for (let at = path; ; at = dirname(at)) {
     await syncDirectory(dirname(at));
-    if (at === first || at === dirname(at)) return;
+    if (at === first || at === dirname(at)) return true;
   }
 }
 
