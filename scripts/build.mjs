@@ -31,6 +31,8 @@ await build({
   outDir: "dist/cli",
   dts: false,
   minify: "dce-only",
+  // write-file-atomic asks for __filename, which ES modules do not have.
+  shims: true,
   outExtensions: () => ({ js: ".js" }),
   // The native zstd of Node 20 is found at run time, where npm installed it, or not at all.
   deps: { alwaysBundle: /.*/, neverBundle: ["@cloudpss/zstd"], onlyBundle: false },
