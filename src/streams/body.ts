@@ -31,8 +31,8 @@ export function bytesBody(bytes: Uint8Array): Body {
 }
 
 /**
- * A body over a file, or over `length` bytes of it from `offset`. The file is opened at each `open()` and closed when
- * the reader is done or gives up.
+ * A body over `size` bytes of a file from `offset`. The file is opened at each `open()` and closed when the reader is
+ * done or gives up. Reading throws GantryError FILE_NOT_FOUND or IO.
  */
 export function fileBody(path: string, size: number, offset = 0): Body {
   return {
@@ -46,14 +46,35 @@ export function fileBody(path: string, size: number, offset = 0): Body {
         highWaterMark: FILE_CHUNK,
         ...(signal === undefined ? {} : { signal }),
       });
-      for await (const chunk of stream) yield chunk as Uint8Array;
+      try {
+        for await (const chunk of stream) yield chunk as Uint8Array;
+      } catch (error) {
+        throw fileError(error, path);
+      }
     },
   };
 }
 
-/** A body over a whole file as it is now. */
+/**
+ * A body over a whole file as it is now.
+ *
+ * @throws GantryError FILE_NOT_FOUND, IO
+ */
 export async function wholeFileBody(path: string): Promise<Body> {
-  return fileBody(path, (await stat(path)).size);
+  try {
+    return fileBody(path, (await stat(path)).size);
+  } catch (error) {
+    throw fileError(error, path);
+  }
+}
+
+/** Names a failure of the file system. What is none, an abort or the reader's own, passes. */
+function fileError(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !("syscall" in error)) return error;
+  const missing = "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR");
+  return missing
+    ? new GantryError("FILE_NOT_FOUND", "there is no such file", { where: path, cause: error })
+    : new GantryError("IO", `the file cannot be read: ${error.message}`, { where: path, cause: error });
 }
 
 /**

@@ -1,10 +1,10 @@
-import { createHash, type Hash } from "node:crypto";
+import { createHash, type Hash, hash } from "node:crypto";
 import { GantryError } from "../errors.js";
 import { algorithmOf, type Digest, type DigestAlgorithm, digestFrom } from "../spec/index.js";
 
-/** The digest of bytes in memory. */
+/** The digest of bytes in memory, at once: for documents half again as fast as a {@link Hasher}. */
 export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256"): Digest {
-  return digestFrom(algorithm, createHash(algorithm).update(bytes).digest("hex"));
+  return digestFrom(algorithm, hash(algorithm, bytes, "hex"));
 }
 
 /** Counts and hashes what passes by. */
@@ -52,7 +52,8 @@ export interface Expected {
 
 /**
  * Passes a whole stream through and throws at its end, or at the first byte too many, when it is not what was
- * promised. A reader that stops early has verified nothing.
+ * promised. Where the size is known the last chunk is passed on only when the digest is right, so a reader that has all the
+ * bytes has verified ones even if it does not ask for the end. A reader that stops earlier has verified nothing.
  *
  * @throws GantryError DIGEST_MISMATCH, SIZE_MISMATCH
  */
@@ -63,9 +64,11 @@ export async function* verified(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hasher = new Hasher(algorithmOf(expected.digest));
   for await (const chunk of source) {
+    if (chunk.byteLength === 0) continue;
+    if (expected.size !== undefined && hasher.size + chunk.byteLength > expected.size)
+      throw sizeMismatch(expected, hasher.size + chunk.byteLength, where, "at least ");
     hasher.update(chunk);
-    if (expected.size !== undefined && hasher.size > expected.size)
-      throw sizeMismatch(expected, hasher.size, where, "at least ");
+    if (hasher.size === expected.size) checkHash(hasher, expected, where);
     yield chunk;
   }
   checkHash(hasher, expected, where);

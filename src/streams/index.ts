@@ -18,6 +18,7 @@ export { DEFAULT_GZIP_LEVEL, gzip, type GzipOptions } from "./gzip.js";
 export { checkHash, digestOf, type Expected, Hasher, verified, verifyBytes } from "./hash.js";
 export { concatBody, limited, skipTo, sliceBody, takeFirst } from "./limits.js";
 export { counted } from "./progress.js";
+export { replaceFile, type ReplaceOptions } from "./replace-file.js";
 export {
   readTar,
   type ReadTarOptions,

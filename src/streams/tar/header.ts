@@ -23,6 +23,8 @@ export const FIELD = {
   /** In star's format the prefix ends earlier, for times follow it. */
   starPrefix: [345, 131],
   starTrailer: [508, 4],
+  gnuAccessTime: [345, 12],
+  gnuChangeTime: [357, 12],
   gnuSparse: [386, 96],
   gnuSparseMore: [482, 1],
   gnuRealSize: [483, 12],

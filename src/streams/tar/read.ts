@@ -226,11 +226,23 @@ function untilNul(bytes: Uint8Array): Uint8Array {
 /** The name in the header itself. Only POSIX's format has a prefix; GNU keeps times there. */
 function headerName(block: Uint8Array): Uint8Array {
   const name = readBytes(block, FIELD.name);
-  const magic = Buffer.from(readBytes(block, FIELD.magic)).toString("latin1");
-  if (magic !== "ustar") return name;
+  if (block[FIELD.prefix[0]] === 0 || block[FIELD.magic[0]] !== 0x75) return name;
+  const isGnu = block[FIELD.magic[0] + 5] === 0x20;
+  if (isGnu && !hasStrayPrefix(block)) return name;
   const trailer = Buffer.from(block.buffer, block.byteOffset + FIELD.starTrailer[0], 4).toString("latin1");
   const prefix = readBytes(block, trailer === "tar\0" ? FIELD.starPrefix : FIELD.prefix);
-  return prefix.byteLength === 0 ? name : Buffer.concat([prefix, Uint8Array.of(0x2f), name]);
+  return Buffer.concat([prefix, Uint8Array.of(0x2f), name]);
+}
+
+/** Go before 1.8 wrote POSIX's prefix into GNU headers, and layers of that time are still about. A time is a number, a path is not. */
+function hasStrayPrefix(block: Uint8Array): boolean {
+  try {
+    readNumber(block, FIELD.gnuAccessTime, 0);
+    readNumber(block, FIELD.gnuChangeTime, 0);
+    return false;
+  } catch {
+    return readBytes(block, FIELD.prefix).every((byte) => byte < 0x80);
+  }
 }
 
 function modified(block: Uint8Array, pax: ReadonlyMap<string, Uint8Array>, offset: number): TarTime {
