@@ -20,7 +20,7 @@ let server;
 try {
   fetchBinaries();
   const registry = await startRegistry();
-  const variable = ["--var", `REGISTRY=${registry}`];
+  const variable = ["--var", `DEMO_REGISTRY=${registry}`];
   show("build", "-f", plan, ...variable, "--push");
   for (const name of [`${registry}/demo/web:1.0.0`, `${registry}/demo/web:latest`, `${registry}/mirror/web:1.0.0`]) show("validate", name);
   show("ls", `${registry}/demo/web`);

@@ -47,6 +47,7 @@ import {
 } from "./transfer/index.js";
 
 export type { Build, BuildOptions, BuiltImage, GantryEvent } from "./facade/build-images.js";
+export type { BuildEvent } from "./build/index.js";
 export type { LoginOptions } from "./facade/login.js";
 export type { GantryOptions, SideOptions } from "./facade/options.js";
 export type { Served, ServeRequest } from "./facade/serve.js";

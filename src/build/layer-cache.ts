@@ -1,9 +1,7 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
 import * as z from "zod/mini";
 import type { LowerReader, Writer } from "../content/index.js";
-import { type Descriptor, type Digest, hexOf, isDigest, isLayerType } from "../spec/index.js";
-import { digestOf } from "../streams/index.js";
+import { type Descriptor, type Digest, isDigest, isLayerType, type Json } from "../spec/index.js";
+import { digestOf, replaceFile } from "../streams/index.js";
 
 /** A layer that was built before. */
 export interface CachedLayer {
@@ -30,40 +28,30 @@ export function memoryLayerCache(store: LayerCache["store"]): LayerCache {
   };
 }
 
+/** Where records can be kept: gantry's own store has such a place, and prunes it together with the blobs. */
+export interface CacheRecords {
+  /** What was put, or undefined; its shape is checked here. */
+  get(key: string): Promise<unknown>;
+  put(key: string, value: Json): Promise<void>;
+}
+
 /**
- * A cache whose records are small files in a folder. Losing any of them costs time, never correctness; a record that
- * cannot be read counts as none. Several builds may share the folder.
+ * A cache whose records outlive the process. Losing any of them costs time, never correctness; one that has another
+ * shape, an older gantry's, counts as none.
  */
-export function fileLayerCache(store: LayerCache["store"], directory: string): LayerCache {
-  const pathOf = (key: string): string => {
-    const hex = hexOf(digestOf(new TextEncoder().encode(key)));
-    return join(directory, hex.slice(0, 2), `${hex}.json`);
-  };
+export function recordLayerCache(store: LayerCache["store"], records: CacheRecords): LayerCache {
   return {
     store,
     async get(key) {
-      const path = pathOf(key);
-      try {
-        const { descriptor, diffId } = z.parse(record, JSON.parse(await readFile(path, "utf8")));
-        return {
-          descriptor: { mediaType: descriptor.mediaType, digest: descriptor.digest as Digest, size: descriptor.size },
-          diffId: diffId as Digest,
-        };
-      } catch (error) {
-        // A torn or foreign record would be met again at each build.
-        if ((error as NodeJS.ErrnoException).code !== "ENOENT") await rm(path, { force: true }).catch(() => {});
-        return undefined;
-      }
+      const parsed = record.safeParse(await records.get(key));
+      if (!parsed.success) return undefined;
+      const { descriptor, diffId } = parsed.data;
+      const { mediaType, digest, size } = descriptor;
+      return { descriptor: { mediaType, digest: digest as Digest, size }, diffId: diffId as Digest };
     },
     async put(key, { descriptor, diffId }) {
-      const path = pathOf(key);
-      const { default: writeFileAtomic } = await import("write-file-atomic");
-      await mkdir(join(path, ".."), { recursive: true });
       const { mediaType, digest, size } = descriptor;
-      // No fsync: after a power cut the record is there, or it is not, or get() throws it away.
-      await writeFileAtomic(path, JSON.stringify({ descriptor: { mediaType, digest, size }, diffId }), {
-        fsync: false,
-      });
+      await records.put(key, { descriptor: { mediaType, digest, size }, diffId });
     },
   };
 }

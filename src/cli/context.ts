@@ -53,8 +53,14 @@ export class Context {
 
   /** Reads standard input whole, for passwords and documents. */
   async readInput(limit: number): Promise<string> {
-    const { readAll } = await import("../streams/index.js");
-    return new TextDecoder().decode(await readAll(this.terminal.stdin, limit, "standard input"));
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of this.terminal.stdin) {
+      chunks.push(chunk);
+      length += chunk.byteLength;
+      if (length > limit) throw new GantryError("TOO_LARGE", `standard input is larger than ${limit} bytes`);
+    }
+    return Buffer.concat(chunks).toString("utf8");
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,10 @@
-import type { TransferEvent } from "../gantry.js";
+import type { BuildEvent, GantryEvent } from "../gantry.js";
 import { formatBytes, formatSeconds, plural } from "./format.js";
 import { paint, printable, type Terminal } from "./terminal.js";
 
 /** Shows events on stderr. */
 export interface Progress {
-  event(event: TransferEvent): void;
+  event(event: GantryEvent): void;
   /** A line of its own, above whatever is being redrawn. */
   note(text: string): void;
   close(): void;
@@ -34,6 +34,10 @@ function jsonProgress(terminal: Terminal): Progress {
   let last = 0;
   return {
     event(event) {
+      if (event.type === "build") {
+        if (event.event.type !== "bytes") write({ ...event.event, type: `build-${event.event.type}` });
+        return;
+      }
       if (event.type !== "bytes") {
         write(event);
         return;
@@ -79,8 +83,11 @@ class LiveProgress implements Progress {
     this.#timer.unref();
   }
 
-  event(event: TransferEvent): void {
+  event(event: GantryEvent): void {
     switch (event.type) {
+      case "build":
+        this.#build(event.event);
+        break;
       case "planning":
         this.#planning = event.known;
         break;
@@ -126,7 +133,40 @@ class LiveProgress implements Progress {
     this.#update?.clear();
   }
 
+  #build(event: BuildEvent): void {
+    switch (event.type) {
+      case "layer-started":
+        this.#running.set(event.layer, { label: printable(event.layer), size: event.bytes, sent: 0 });
+        break;
+      case "bytes": {
+        const running = this.#running.get(event.layer);
+        if (running !== undefined) running.sent += event.bytes;
+        break;
+      }
+      case "layer-done":
+        this.#running.delete(event.layer);
+        break;
+      case "warning":
+        this.note(`${event.image}: ${event.message}`);
+        break;
+      case "image-started":
+      case "image-done":
+        break;
+    }
+  }
+
   #draw(): void {
+    if (this.#blobs === 0 && this.#running.size > 0) {
+      const bars = [...this.#running.values()].slice(0, MAX_BARS);
+      if (this.#update !== undefined)
+        this.#update(
+          bars.map((running) => bar(running, Math.max(40, this.#terminal.columns - 1), this.#terminal)).join("\n"),
+        );
+      else
+        for (const { label, sent, size } of bars)
+          this.#terminal.err(`Building ${label}: ${formatBytes(sent)} of ${formatBytes(size)}\n`);
+      return;
+    }
     if (this.#blobs === 0) {
       if (this.#planning > 0 && this.#update !== undefined) this.#update(`Planning: ${plural(this.#planning, "item")}`);
       return;

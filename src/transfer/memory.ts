@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { type Descriptor, type Digest, isDigest, isRepository, parseHost, type RepositoryName } from "../spec/index.js";
+import { replaceFile } from "../streams/index.js";
 
 /**
  * What earlier transfers saw: which repository held what, and where a tag pointed. It is never believed: it chooses
@@ -108,7 +108,7 @@ class MapMemory implements LocationMemory {
     });
     try {
       await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
-      await writeFileAtomic(this.#path, text, { mode: 0o600 });
+      await replaceFile(this.#path, text, { mode: 0o600, sync: false });
       this.#changed = false;
     } catch {
       // A full or read-only cache must not fail a transfer that has succeeded.

@@ -19,9 +19,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   build: ["images", "transfer", "content", "streams", "spec"],
   inspect: ["images", "content", "streams", "spec"],
   server: ["stores/layout", "content", "streams", "spec"],
+  // The facade: gantry.ts and its parts know every room.
+  facade: ["*"],
   "gantry.ts": ["*"],
   "index.ts": ["*"],
-  cli: ["gantry.ts", "index.ts", "spec"],
+  cli: ["gantry.ts", "spec"],
 };
 
 const src = join(import.meta.dirname, "../../src");
@@ -64,7 +66,9 @@ describe("the house", () => {
         if (there === here || there === "errors.ts") continue;
         const at = `src/${file}:${line} imports ${specifier}`;
         if (!allowed.includes("*") && !allowed.includes(there)) wrong.push(`${at}: ${here} may not know ${there}`);
-        else if (there.includes(".") ? false : target !== `${there}/index.ts`)
+        else if (
+          there.includes(".") || (here === "gantry.ts" && there === "facade") ? false : target !== `${there}/index.ts`
+        )
           wrong.push(`${at}: not the door of ${there}`);
       }
     }
@@ -72,7 +76,9 @@ describe("the house", () => {
   });
 
   it("gives each folder a door that says what the room is for", () => {
-    const doors = [...new Set(files.map(room))].filter((name) => !name.endsWith(".ts") && name !== "cli");
+    const doors = [...new Set(files.map(room))].filter(
+      (name) => !name.endsWith(".ts") && name !== "cli" && name !== "facade",
+    );
     const silent = doors.filter((name) => !readFileSync(join(src, name, "index.ts"), "utf8").startsWith("/**"));
     expect(silent).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { mkdir, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { GantryError } from "../../errors.js";
+import { replaceFile } from "../../streams/index.js";
 import type { Credential } from "../credentials.js";
 import { authJson, type AuthFile, parseAuthFile, readAuthText } from "./auth-file.js";
 import { authKey, HUB_KEY } from "./auth-key.js";
@@ -117,8 +118,7 @@ async function edit<T>(
     const text = (await readAuthText(target)) ?? "";
     const { json, result } = await change(authJson(text, file), parseAuthFile(text, file));
     if (json !== undefined) {
-      const { default: writeFileAtomic } = await import("write-file-atomic");
-      await writeFileAtomic(target, `${JSON.stringify(json, null, "\t")}\n`, { mode: 0o600 });
+      await replaceFile(target, `${JSON.stringify(json, null, "\t")}\n`, { mode: 0o600 });
     }
     return result;
   } catch (cause) {

@@ -1,0 +1,102 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { GantryError } from "../errors.js";
+import { type CredentialSource, defaultCredentials, firstOf, staticCredentials } from "../net/index.js";
+import { type HostOptions, openHost, type RegistryHost } from "../stores/registry/index.js";
+import { type GantryOptions, type Places, type SideOptions, sideOf } from "./options.js";
+
+/** The registries of one `Gantry`, each opened once for each side that has settings of its own. */
+export class Hosts implements AsyncDisposable {
+  readonly #options: GantryOptions;
+  readonly #places: Places;
+  readonly #open = new Map<string, RegistryHost>();
+
+  constructor(options: GantryOptions, places: Places) {
+    this.#options = options;
+    this.#places = places;
+  }
+
+  /** HTTP requests sent to all of them. */
+  get requests(): number {
+    return [...this.#open.values()].reduce((sum, host) => sum + host.requests, 0);
+  }
+
+  async host(name: string, side: "source" | "destination"): Promise<RegistryHost> {
+    const settings = sideOf(this.#options, side);
+    // Where both sides are alike they share connections, tokens and the budget of the host.
+    const alike = sameSettings(settings, sideOf(this.#options, side === "source" ? "destination" : "source"));
+    const key = `${alike ? "both" : side} ${name}`;
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    const opened = openHost(hostOptions(name, settings, this.#options, this.#places));
+    this.#open.set(key, opened);
+    return opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const open = [...this.#open.values()];
+    this.#open.clear();
+    await Promise.all(open.map((host) => host[Symbol.asyncDispose]()));
+  }
+}
+
+/** Everything that is known of a host, from options and environment. */
+export function hostOptions(name: string, side: SideOptions, options: GantryOptions, places: Places): HostOptions {
+  const env = options.env ?? {};
+  const { retry, retryDelay, concurrency, log } = options;
+  return {
+    name,
+    tls: side.tlsVerify === undefined ? undefined : side.tlsVerify ? "verify" : "skip",
+    credentials: credentialsOf(side, env, places.home),
+    registryToken: side.registryToken,
+    certDirs: side.certDir === undefined ? certDirs(env, places.home) : [side.certDir],
+    proxy: {
+      http: env["http_proxy"] ?? (env["REQUEST_METHOD"] === undefined ? env["HTTP_PROXY"] : undefined),
+      https: env["https_proxy"] ?? env["HTTPS_PROXY"],
+      noProxy: env["no_proxy"] ?? env["NO_PROXY"],
+    },
+    retry: { attempts: retry === undefined ? undefined : retry + 1, delay: retryDelay },
+    concurrency: concurrency === undefined ? undefined : Math.max(concurrency, MIN_REQUESTS),
+    userAgent: "gantry/0.1",
+    log,
+  };
+}
+
+/** Questions are small: a low limit on transfers must not make them wait for one another. */
+const MIN_REQUESTS = 4;
+
+function credentialsOf(
+  side: SideOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): CredentialSource {
+  if (side.creds !== undefined) {
+    const colon = side.creds.indexOf(":");
+    if (colon <= 0)
+      throw new GantryError("USAGE", "credentials are written as USER:PASSWORD", { hint: "Check --creds." });
+    const credential = {
+      kind: "basic",
+      username: side.creds.slice(0, colon),
+      password: side.creds.slice(colon + 1),
+    } as const;
+    return staticCredentials({ credential, origin: "--creds" });
+  }
+  const usual = defaultCredentials({
+    env,
+    home,
+    uid: process.getuid?.(),
+    ...(side.authFile === undefined ? {} : { authFile: side.authFile }),
+  });
+  return side.credentials === undefined ? usual : firstOf(side.credentials, usual);
+}
+
+/** containers-certs.d(5), then Docker's folder. */
+function certDirs(env: Readonly<Record<string, string | undefined>>, home: string): string[] {
+  const config = env["XDG_CONFIG_HOME"] || join(home || homedir(), ".config");
+  return [join(config, "containers/certs.d"), "/etc/containers/certs.d", "/etc/docker/certs.d"];
+}
+
+function sameSettings(a: SideOptions, b: SideOptions): boolean {
+  const keys = ["authFile", "creds", "registryToken", "credentials", "certDir", "tlsVerify"] as const;
+  return keys.every((key) => a[key] === b[key]);
+}
