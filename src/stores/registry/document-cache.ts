@@ -14,13 +14,13 @@ export class DocumentCache {
     this.#kept.delete(digest);
     this.#kept.set(digest, bytes);
     // A copy: a caller that writes into its bytes must not change another's verified document.
-    return bytes.slice();
+    return new Uint8Array(bytes);
   }
 
   /** Keeps bytes whose digest has been verified by the caller. */
   put(digest: Digest, bytes: Uint8Array): void {
     this.delete(digest);
-    this.#kept.set(digest, bytes.slice());
+    this.#kept.set(digest, new Uint8Array(bytes));
     this.#bytes += bytes.byteLength;
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= MAX_BYTES) break;

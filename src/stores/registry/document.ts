@@ -90,7 +90,8 @@ async function readOnce(
     await response.discard();
     throw new GantryError("TOO_LARGE", `the manifest is larger than ${MAX_DOCUMENT_BYTES} bytes`, { where });
   }
-  const bytes = await readAll(response.body, MAX_DOCUMENT_BYTES, "the manifest");
+  // A copy of its own: a Buffer would be a window on a socket's larger block.
+  const bytes = new Uint8Array(await readAll(response.body, MAX_DOCUMENT_BYTES, "the manifest"));
   if (length !== 0 && bytes.byteLength < length) {
     throw new GantryError("CONNECTION_FAILED", `the answer ended after ${bytes.byteLength} of ${length} bytes`, {
       where,

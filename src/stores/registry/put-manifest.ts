@@ -6,6 +6,7 @@ import { bytesBody, verifyBytes } from "../../streams/index.js";
 import type { RepositoryApi } from "./connection.js";
 import { ACCEPT, nameIn } from "./document.js";
 import { addToFallback } from "./fallback.js";
+import { pause } from "./patience.js";
 import { registryError } from "./registry-error.js";
 
 /**
@@ -33,14 +34,7 @@ export async function putManifest(
   let listed = false;
   for (const name of tags.length === 0 ? [descriptor.digest] : tags) {
     const condition = options.ifMatch === undefined ? {} : await compare(api, name, options.ifMatch, options.signal);
-    const response = await api.send({
-      method: "PUT",
-      to: `manifests/${name}`,
-      headers: { "content-type": descriptor.mediaType, ...condition },
-      body: bytesBody(bytes),
-      signal: options.signal,
-    });
-    await check(api, response, name, descriptor.digest, options.ifMatch);
+    const response = await put(api, name, bytes, descriptor, condition, options);
     options.onBytes?.(bytes.byteLength);
     listed ||= response.headers["oci-subject"] !== undefined;
   }
@@ -53,6 +47,37 @@ export async function putManifest(
     bytes: bytes.byteLength * Math.max(1, tags.length),
     descriptor,
   };
+}
+
+/** How often a registry may call bytes wrong that were found right here. */
+const MAX_DOUBTS = 3;
+
+async function put(
+  api: RepositoryApi,
+  name: string,
+  bytes: Uint8Array,
+  descriptor: Descriptor,
+  condition: Readonly<Record<string, string>>,
+  options: PutManifestOptions,
+): Promise<HttpResponse> {
+  for (let doubts = 1; ; doubts++) {
+    const response = await api.send({
+      method: "PUT",
+      to: `manifests/${name}`,
+      headers: { "content-type": descriptor.mediaType, ...condition },
+      body: bytesBody(bytes),
+      signal: options.signal,
+    });
+    try {
+      await check(api, response, name, descriptor.digest, options.ifMatch);
+      return response;
+    } catch (error) {
+      // Damaged on its way; or distribution 2 read a blob's link while another client was writing it, which it reports so.
+      const doubted = GantryError.is(error) && error.registry?.errors.some(({ code }) => code === "DIGEST_INVALID");
+      if (doubted !== true || doubts >= MAX_DOUBTS) throw error;
+      await pause(50 * doubts, options.signal);
+    }
+  }
 }
 
 /** Looks where the name points now, and gives the condition that makes the registry look again, where it can. */

@@ -66,8 +66,8 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
     }
     try {
       // All was sent, so the answer that did not come, or the session that is gone, may have been a yes.
-      if (digest !== undefined && source.isAllSent && verdict !== "restart" && (await upload.isThere(digest)))
-        return digest;
+      const maybeThere = source.isAllSent && session.isCommitting && verdict !== "restart";
+      if (digest !== undefined && maybeThere && (await upload.isThere(digest))) return digest;
       session = await continueWith(session, verdict, signal);
     } catch (error) {
       signal?.throwIfAborted();

@@ -21,6 +21,7 @@ export class UploadSession {
   #location: URL;
   #acknowledged = 0;
   #answer: HeaderMap = {};
+  #committing = false;
 
   constructor(api: RepositoryApi, location: URL) {
     this.#api = api;
@@ -35,6 +36,11 @@ export class UploadSession {
   /** How many bytes the registry says that it has. */
   get acknowledged(): number {
     return this.#acknowledged;
+  }
+
+  /** The end was asked for: if the answer did not come, the blob may be there. */
+  get isCommitting(): boolean {
+    return this.#committing;
   }
 
   /** The headers of the last answer, for its Retry-After. */
@@ -97,6 +103,7 @@ export class UploadSession {
     commits = 0,
   ): Promise<HttpResponse> {
     this.#answer = {};
+    this.#committing = method === "PUT";
     const response = await this.#api.send({
       method,
       to: this.#location,

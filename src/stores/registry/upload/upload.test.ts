@@ -148,7 +148,7 @@ describe("an upload", () => {
     });
     expect(outcome).toMatchObject({ how: "uploaded" });
     expect(state.received).toBe(BYTES.byteLength);
-    expect(methods).toBe("POST PUT GET PATCH HEAD GET PUT");
+    expect(methods).toMatch(/^POST PUT (?:HEAD )?GET PATCH GET PUT$/);
   });
 
   test("survives a 503 before its body was read, and one after (P13, P14)", async () => {
@@ -241,11 +241,12 @@ describe("an upload", () => {
   });
 
   test("never commits a source that is not what it was promised to be", async () => {
-    for (const body of [
+    const wrong: readonly Body[] = [
       bytesBody(Buffer.concat([BYTES.subarray(0, -1), Buffer.from([BYTES.at(-1)! ^ 1])])),
       bytesBody(BYTES.subarray(0, -1)),
-      { size: BYTES.byteLength, open: bytesBody(Buffer.concat([BYTES, Buffer.from("x")])).open },
-    ]) {
+      { size: BYTES.byteLength, open: (options) => bytesBody(Buffer.concat([BYTES, Buffer.from("x")])).open(options) },
+    ];
+    for (const body of wrong) {
       const { outcome, state } = await run({}, body);
       expect(outcome).toMatchObject({ code: expect.stringMatching(/^(?:DIGEST|SIZE)_MISMATCH$/), side: "source" });
       expect(state.blobs.size).toBe(0);
@@ -269,7 +270,7 @@ describe("an upload", () => {
   });
 
   test("of a stream goes on after a break, though nobody knows its digest yet", async () => {
-    const body: Body = { size: undefined, open: bytesBody(BYTES).open };
+    const body: Body = { size: undefined, open: (options) => bytesBody(BYTES).open(options) };
     const { outcome, state } = await run(
       { breakAfter: (method, hit) => (method === "PATCH" && hit === 1 ? MIB : undefined) },
       body,
