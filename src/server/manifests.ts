@@ -5,6 +5,7 @@ import {
   type Descriptor,
   type Digest,
   type Document,
+  isDigest,
   isIndexType,
   isManifestType,
   isTag,
@@ -71,7 +72,7 @@ async function put(registry: Registry, exchange: Exchange, repository: string, n
   const digest = digestOf(bytes, named.digest === undefined ? "sha256" : algorithmOf(named.digest));
   if (named.digest !== undefined && named.digest !== digest)
     throw new Refusal(400, "DIGEST_INVALID", `the manifest is ${digest}, not ${named.digest}`);
-  const document = documentIn(bytes, exchange.header("content-type"));
+  const document = documentIn(bytes, exchange.header("content-type"), registry.maxManifestBytes);
   const subject = document.value.subject?.digest;
   const descriptor = describe(document, digest, bytes.byteLength);
   const manifest = {
@@ -117,7 +118,7 @@ async function removeManifest(
   checkDeletable(registry);
   const manifest = await registry.repositories.manifest(repository, digest);
   if (manifest === undefined) throw unknownManifest(digest);
-  const subject = parseDocument(manifest.bytes, manifest.mediaType).value.subject?.digest;
+  const subject = subjectIn(manifest.bytes);
   const removed = await registry.repositories.removeManifest(repository, digest, subject, async (tags) => {
     checkPreconditions(exchange, await currentOf(registry, repository, { digest }));
     for (const tag of tags) checkMutable(registry, tag, digest, undefined);
@@ -135,18 +136,24 @@ async function currentOf(registry: Registry, repository: string, named: Named | 
 }
 
 /** @throws Refusal 400 MANIFEST_INVALID */
-function documentIn(bytes: Uint8Array, contentType: string | undefined): Document {
+function documentIn(bytes: Uint8Array, contentType: string | undefined, limit: number): Document {
   const claimed = contentType === undefined ? undefined : bareMediaType(contentType);
   if (claimed !== undefined && !isManifestType(claimed) && !isIndexType(claimed)) {
     const message = `manifests of the type ${JSON.stringify(claimed.slice(0, 160))} are not accepted`;
     throw new Refusal(400, "MANIFEST_INVALID", message);
   }
   try {
-    return parseDocument(bytes, claimed);
+    return parseDocument(bytes, claimed, limit);
   } catch (error) {
     if (GantryError.is(error)) throw new Refusal(400, "MANIFEST_INVALID", error.message);
     throw error;
   }
+}
+
+/** The subject of a manifest that was checked when it came; what is stored can be deleted, whatever is refused by now. */
+function subjectIn(bytes: Uint8Array): Digest | undefined {
+  const { subject } = JSON.parse(Buffer.from(bytes).toString("utf8")) as { subject?: { digest?: string } | null };
+  return subject?.digest !== undefined && isDigest(subject.digest) ? subject.digest : undefined;
 }
 
 /** What the referrers API says of a manifest (distribution-spec 1.1, "Listing Referrers"). */

@@ -36,7 +36,7 @@ export class UploadSession {
   #size = 0;
   #settledHash: Hash;
   #settledSize = 0;
-  #sealed = false;
+  #closed = false;
   #sender: { exchange: Exchange; done: Promise<void> } | undefined;
 
   constructor(id: string, repository: string, path: string, algorithm: DigestAlgorithm, files: DurableFiles) {
@@ -53,9 +53,9 @@ export class UploadSession {
     return this.#size;
   }
 
-  /** Whether a request is sending right now. */
+  /** Whether a request is sending or ending it right now. */
   get busy(): boolean {
-    return this.#sender !== undefined;
+    return this.#sender !== undefined || this.#closed;
   }
 
   /**
@@ -118,14 +118,22 @@ export class UploadSession {
   }
 
   /**
-   * Checks that the content is `digest` and makes it durable; the file can be taken then, and nothing added any more.
+   * Ends the adding. Of several requests that close one upload, one goes on to take its file or to remove it.
+   *
+   * @throws Refusal 404 for the others
+   */
+  async close(): Promise<void> {
+    await this.takeOver();
+    this.#checkOpen();
+    this.#closed = true;
+  }
+
+  /**
+   * Checks that the content of a closed upload is `digest` and makes it durable; the file can be taken then.
    *
    * @throws Refusal 400 DIGEST_INVALID
    */
   async seal(digest: Digest): Promise<void> {
-    await this.takeOver();
-    this.#checkOpen();
-    this.#sealed = true;
     const file = await open(this.path, "a+");
     try {
       await file.truncate(this.#size);
@@ -205,9 +213,8 @@ export class UploadSession {
     }
   }
 
-  /** Two requests that close one upload must not both take its file. */
   #checkOpen(): void {
-    if (this.#sealed) throw new Refusal(404, "BLOB_UPLOAD_UNKNOWN", "the upload has been closed");
+    if (this.#closed) throw new Refusal(404, "BLOB_UPLOAD_UNKNOWN", "the upload has been closed");
   }
 
   #settle(): void {

@@ -29,6 +29,7 @@ export async function answerUploads(
   const session = registry.uploads.start(repository, digest.startsWith("sha512:") ? "sha512" : "sha256");
   try {
     if (exchange.hasBody) await session.append(exchange, undefined);
+    await session.close();
     return await commit(registry, session, text);
   } finally {
     await registry.uploads.end(session);
@@ -49,6 +50,7 @@ export async function answerUpload(
       await session.status();
       return accepted(session, 204);
     case "DELETE":
+      await session.close();
       await registry.uploads.end(session);
       return { status: 204 };
     case "PATCH":
@@ -57,6 +59,7 @@ export async function answerUpload(
     default: {
       const digest = digestIn(exchange.query.get("digest"));
       if (exchange.hasBody) await append(exchange, session);
+      await session.close();
       try {
         return await commit(registry, session, digest);
       } finally {
