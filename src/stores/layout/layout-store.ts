@@ -36,6 +36,7 @@ import {
   withName,
   withUnnamed,
 } from "./index-entries.js";
+import { FreshBlobs } from "./fresh-blobs.js";
 import { IndexFile } from "./index-file.js";
 import { LayoutReferrers, type Referring, referringOf } from "./layout-referrers.js";
 import { reach } from "./reach.js";
@@ -79,6 +80,7 @@ export class LayoutStore implements Store, AsyncDisposable {
   readonly #settings: LayoutSettings;
   readonly #temp: TempFiles;
   readonly #blobs: BlobFiles;
+  readonly #fresh: FreshBlobs;
   readonly #index: IndexFile;
   readonly #trash: string;
   #prepared: Promise<Modes> | undefined;
@@ -91,6 +93,7 @@ export class LayoutStore implements Store, AsyncDisposable {
     this.#trash = own;
     this.#temp = new TempFiles(join(own, "tmp"));
     this.#blobs = new BlobFiles(join(settings.path, "blobs"), this.#temp);
+    this.#fresh = new FreshBlobs(async (digest) => await this.#blobs.touch(digest));
     this.#index = new IndexFile(settings.path, join(own, "lock"), this.#temp);
     this.writer = {
       accepts: ACCEPTS,
@@ -132,7 +135,7 @@ export class LayoutStore implements Store, AsyncDisposable {
   async exists(descriptor: Descriptor): Promise<boolean> {
     if ((await this.#blobs.size(descriptor.digest)) !== descriptor.size) return false;
     // Whoever writes relies on the answer: the content must still be there when a manifest names it.
-    return this.#settings.create ? await this.#blobs.touch(descriptor.digest) : true;
+    return this.#settings.create ? await this.#want(descriptor.digest) : true;
   }
 
   /** The entries of index.json, in its order. */
@@ -152,7 +155,7 @@ export class LayoutStore implements Store, AsyncDisposable {
   /** The size of a blob that is there, marked as wanted; undefined where it is not. */
   async blobSize(digest: Digest): Promise<number | undefined> {
     const size = await this.#blobs.size(digest);
-    return size !== undefined && (await this.#blobs.touch(digest)) ? size : undefined;
+    return size !== undefined && (await this.#want(digest)) ? size : undefined;
   }
 
   /**
@@ -177,6 +180,7 @@ export class LayoutStore implements Store, AsyncDisposable {
 
   /** Removes the place for temporary files where no other writer uses it, and a layout that nothing was written to. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#fresh.clear();
     const modes = await this.#prepared?.catch(() => undefined);
     if (modes === undefined) return;
     await this.#temp.dispose();
@@ -192,12 +196,13 @@ export class LayoutStore implements Store, AsyncDisposable {
     const modes = await this.#prepare();
     const there = known === undefined ? undefined : await this.#blobs.size(known.digest);
     if (known !== undefined && there === known.size && options.present !== "ignore") {
-      if (await this.#blobs.touch(known.digest)) return { how: "present", bytes: 0, descriptor: known };
+      if (await this.#want(known.digest)) return { how: "present", bytes: 0, descriptor: known };
     }
     if (known !== undefined) await this.#blobs.prepare(modes.directory, algorithmOf(known.digest));
     const { signal, onBytes } = options;
     const wanted = { digest: known?.digest, size: known?.size };
     const { digest, size } = await this.#blobs.write(wanted, body, { signal, onBytes, mode: modes.file });
+    this.#fresh.add(digest);
     const descriptor = known ?? { mediaType: blob.mediaType, digest, size };
     return { how: there === undefined ? "uploaded" : "repaired", bytes: size, descriptor };
   }
@@ -288,6 +293,11 @@ export class LayoutStore implements Store, AsyncDisposable {
       const wanted = await reach(this, (await this.#index.read()).manifests, options);
       if (!wanted.has(digest)) await this.#blobs.remove(digest, Number.NEGATIVE_INFINITY, this.#trash);
     });
+  }
+
+  async #want(digest: Digest): Promise<boolean> {
+    this.#fresh.add(digest);
+    return await this.#blobs.touch(digest);
   }
 
   async #change(
