@@ -27,11 +27,11 @@ import {
   buildImages,
   type BuildOptions,
   type BuiltImage,
-  fileLayerCache,
   type LayerCache,
   memoryLayerCache,
   parsePlan,
   type PlanInput,
+  recordLayerCache,
 } from "./index.js";
 import { readSource } from "./read-source.js";
 
@@ -140,7 +140,7 @@ describe("a layer", () => {
     }
   });
 
-  test("takes owner, modes, times and excludes from the plan", async () => {
+  test("takes owner, modes, times and exclude from the plan", async () => {
     await tree({ "d/x.map": "", "d/x.js": "x", "d/sub/y.map": "", "d/node_modules/m/i.js": "" });
     const [image] = await build(
       one(
@@ -148,7 +148,7 @@ describe("a layer", () => {
         {
           owner: "1000:2000",
           mode: { file: "0640", directory: "0750" },
-          excludes: ["**/*.map", "node_modules"],
+          exclude: ["**/*.map", "node_modules"],
           mtime: "2020-01-01",
         },
       ),
@@ -373,26 +373,33 @@ describe("the cache", () => {
     expect(how).toEqual(["built"]);
   });
 
-  test("other compression, owner or excludes are another layer", async () => {
+  test("other compression, owner or exclude are another layer", async () => {
     await again();
-    for (const rest of [{ compression: { type: "gzip", level: 1 } }, { owner: 1 }, { excludes: ["a"] }, { mtime: 1 }]) {
+    for (const rest of [{ compression: { type: "gzip", level: 1 } }, { owner: 1 }, { exclude: ["a"] }, { mtime: 1 }]) {
       how = [];
       await build(one({ "./d": "/d" }, rest), options());
       expect(how).toEqual(["built"]);
     }
   });
 
-  test("kept in files outlives the process, and bad records count as none", async () => {
-    const directory = join(folder, "cache");
-    cache = fileLayerCache(local, directory);
+  test("kept in records outlives the process, and what is no record counts as none", async () => {
+    const kept = new Map<string, unknown>();
+    const records = {
+      get: async (key: string) => kept.get(key),
+      put: async (key: string, value: unknown) => void kept.set(key, JSON.parse(JSON.stringify(value))),
+    };
+    cache = recordLayerCache(local, records);
     const first = await again();
-    cache = fileLayerCache(local, directory);
+    cache = recordLayerCache(local, records);
     expect(await again()).toBe(first);
     expect(reads).toEqual([]);
-    const { readdir } = await import("node:fs/promises");
-    for (const name of await readdir(directory, { recursive: true })) {
-      if (name.endsWith(".json")) await writeFile(join(directory, name), '{"descriptor":');
-    }
+    const bad = [
+      null,
+      "x",
+      {},
+      { descriptor: { mediaType: "text/plain", digest: "sha256:../x", size: -1 }, diffId: 1 },
+    ];
+    for (const [i, key] of [...kept.keys()].entries()) kept.set(key, bad[i % bad.length]);
     expect(await again()).toBe(first);
     expect(how).toEqual(["built"]);
     await again();
@@ -625,7 +632,7 @@ describe("refused", () => {
     await new Promise<void>((done) => server.listen(join(folder, "d/socket"), done));
     try {
       await expect(build(one({ "./d": "/d" }))).rejects.toThrow("./d/socket is a socket");
-      await build(one({ "./d": "/d" }, { excludes: ["socket"] }));
+      await build(one({ "./d": "/d" }, { exclude: ["socket"] }));
     } finally {
       await new Promise((done) => server.close(done));
     }

@@ -39,7 +39,7 @@ interface Placed {
 export async function collectFiles(layer: LayerPlan, options: CollectOptions): Promise<FileEntry[]> {
   const { promise: picomatch } = { promise: import("picomatch") };
   const excluded =
-    layer.excludes.length === 0 ? () => false : (await picomatch).default([...layer.excludes], { dot: true });
+    layer.exclude.length === 0 ? () => false : (await picomatch).default([...layer.exclude], { dot: true });
   const placed = new Map<ByteString, Placed>();
   const defaultTime: TarTime = {
     seconds: typeof layer.mtime === "number" ? layer.mtime : options.epoch,
@@ -117,7 +117,7 @@ export async function collectFiles(layer: LayerPlan, options: CollectOptions): P
       const kind = stat.isSocket() ? "a socket" : stat.isFIFO() ? "a pipe" : "a device";
       throw new GantryError("UNSUPPORTED", `${shown} is ${kind}, which a layer cannot hold`, {
         where: by?.at,
-        hint: "Leave it out with excludes.",
+        hint: "Leave it out with exclude.",
       });
     }
     const mode = layer.fileMode ?? ((stat.mode & 0o100n) === 0n ? 0o644 : 0o755);
@@ -136,7 +136,7 @@ export async function collectFiles(layer: LayerPlan, options: CollectOptions): P
         `a file named ${textOf(name)} means "deleted" in a layer (image-spec, layer.md)`,
         {
           where: by?.at,
-          hint: "Rename it, or leave it out with excludes.",
+          hint: "Rename it, or leave it out with exclude.",
         },
       );
     }

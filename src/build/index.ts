@@ -6,7 +6,13 @@ export type { BaseImage, ResolvedBase } from "./base-image.js";
 export type { BuildEvent } from "./build-events.js";
 export { type BuildOptions, buildImages, type BuiltImage, hostPlatform } from "./build.js";
 export type { FileEntry, FileStamp } from "./file-entry.js";
-export { type CachedLayer, fileLayerCache, type LayerCache, memoryLayerCache } from "./layer-cache.js";
+export {
+  type CachedLayer,
+  type CacheRecords,
+  type LayerCache,
+  memoryLayerCache,
+  recordLayerCache,
+} from "./layer-cache.js";
 export type { BuildPlan, ConfigPlan, FileMapping, ImagePlan, LayerCompression, LayerPlan } from "./plan.js";
 export { parsePlan, type PlanOptions, type PlanVariables, readPlanFile } from "./plan-file.js";
 export type { CompressionInput, ConfigInput, ImageInput, LayerInput, PlanInput, Scalar } from "./plan-input.js";

@@ -1,7 +1,6 @@
 import * as z from "zod/mini";
 import type { LowerReader, Writer } from "../content/index.js";
 import { type Descriptor, type Digest, isDigest, isLayerType, type Json } from "../spec/index.js";
-import { digestOf, replaceFile } from "../streams/index.js";
 
 /** A layer that was built before. */
 export interface CachedLayer {

@@ -29,7 +29,7 @@ const EXAMPLE = `images:
     layers:
       - files: { ./dist: /app, ./package.json: /app/package.json }
         owner: "0:0"
-        excludes: ["**/*.map"]
+        exclude: ["**/*.map"]
     config:
       entrypoint: [node, /app/main.js]
       env: { NODE_ENV: production }
@@ -62,7 +62,7 @@ describe("a plan", () => {
               owner: { uid: 0, gid: 0 },
               fileMode: undefined,
               directoryMode: 0o755,
-              excludes: ["**/*.map"],
+              exclude: ["**/*.map"],
               mtime: undefined,
               compression: { type: "gzip" },
               comment: undefined,
@@ -165,9 +165,9 @@ describe("a bad plan says where and what was meant", () => {
     ],
     [
       "unknown key in a layer",
-      image('layers: [{ files: { a: /a }, exclude: ["b"] }]'),
-      'gantry.yaml:3:34: unknown key "exclude"',
-      'Did you mean "excludes"?',
+      image('layers: [{ files: { a: /a }, exlude: ["b"] }]'),
+      'gantry.yaml:3:34: unknown key "exlude"',
+      'Did you mean "exclude"?',
     ],
     [
       "unknown key in a union",
@@ -276,8 +276,8 @@ describe("a bad plan says where and what was meant", () => {
     ["a tab", "images:\n\t- name: a", "gantry.yaml:2:1: invalid YAML: tabs are not allowed as indentation"],
     [
       "a negated exclude",
-      image('layers: [{ files: { a: /a }, excludes: ["!b"] }]'),
-      "gantry.yaml:3:45: an exclude pattern cannot start with !",
+      image('layers: [{ files: { a: /a }, exclude: ["!b"] }]'),
+      "gantry.yaml:3:44: an exclude pattern cannot start with !",
       "Name what to leave out.",
     ],
     [

@@ -22,6 +22,8 @@ export interface LayerInput {
   readonly files: Readonly<Record<string, string>>;
   readonly owner?: string | number;
   readonly mode?: string | number | { readonly file?: string | number; readonly directory?: string | number };
+  readonly exclude?: readonly string[];
+  /** The same as `exclude`. */
   readonly excludes?: readonly string[];
   readonly mtime?: string | number;
   readonly compression?: CompressionInput;

@@ -66,10 +66,14 @@ export function normalisePlan(
     const mode = typeof layer.mode === "object" ? layer.mode : { file: layer.mode };
     const modeOf = (value: string | number | undefined) =>
       typeof value === "string" ? Number.parseInt(value.replace(/^0o/, ""), 8) : value;
-    (layer.excludes ?? []).forEach((pattern, i) => {
+    const key = layer.exclude === undefined ? "excludes" : "exclude";
+    const exclude = layer[key] ?? [];
+    if (layer.exclude !== undefined && layer.excludes !== undefined)
+      problems.add(expanded.keyAt([...path, "excludes"]), "exclude and excludes are the same", "Keep one of them.");
+    exclude.forEach((pattern, i) => {
       if (pattern.startsWith("!"))
         problems.add(
-          expanded.at([...path, "excludes", i]),
+          expanded.at([...path, key, i]),
           "an exclude pattern cannot start with !",
           "Name what to leave out.",
         );
@@ -81,7 +85,7 @@ export function normalisePlan(
       owner: { uid, gid },
       fileMode: modeOf(mode.file),
       directoryMode: modeOf("directory" in mode ? mode.directory : undefined) ?? 0o755,
-      excludes: layer.excludes ?? [],
+      exclude,
       mtime: normaliseTime(layer.mtime, [...path, "mtime"]),
       compression:
         layer.compression === undefined ? inherited : normaliseCompression(layer.compression, [...path, "compression"]),

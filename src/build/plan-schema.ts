@@ -62,7 +62,8 @@ const layer = z.strictObject(
         "Permissions of files (and directories). Without it 0755 for directories and for files that their owner may execute, 0644 for others.",
       ),
     ),
-    excludes: z.optional(described(list, "Glob patterns, relative to each source.")),
+    exclude: z.optional(described(list, "Glob patterns, relative to each source.")),
+    excludes: z.optional(described(list, "The same as exclude.")),
     mtime: z.optional(
       described(
         z.union([z.string(), z.int().check(z.minimum(0))], { error: 'expected "keep", a date or seconds since 1970' }),

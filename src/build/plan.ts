@@ -39,7 +39,7 @@ export interface LayerPlan {
   /** Undefined: 0755 or 0644, by the owner's executable bit. */
   readonly fileMode: number | undefined;
   readonly directoryMode: number;
-  readonly excludes: readonly string[];
+  readonly exclude: readonly string[];
   /** Seconds since 1970 for every entry; "keep": the files' own; undefined: the build's time. */
   readonly mtime: number | "keep" | undefined;
   readonly compression: LayerCompression;
