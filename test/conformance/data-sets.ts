@@ -337,7 +337,7 @@ function referrerSteps(set: DataSet): Step[] {
       },
       ...[...new Set(entries.map((entry) => entry.artifactType)), "application/x-none"].map(
         (type): Step => ({
-          send: `${list}?artifactType=${encodeURIComponent(String(type))}`,
+          send: `${list}?artifactType=${encodeURIComponent(type as string)}`,
           status: 200,
           has: { "content-type": OCI_INDEX, "oci-filters-applied": "artifactType" },
           json: { ...index, manifests: sortedBy(type) },

@@ -204,7 +204,8 @@ function referrers(): Case {
       const got = (manifests as { annotations?: Record<string, string> }[]).map(
         (one) => one.annotations?.["org.example.note"],
       );
-      if (JSON.stringify(got.sort()) !== JSON.stringify([...notes].sort())) throw new Error(JSON.stringify(got));
+      if (got.length !== notes.length || notes.some((note) => !got.includes(note)))
+        throw new Error(JSON.stringify(got));
     },
   });
   return {
