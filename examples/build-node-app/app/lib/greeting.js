@@ -1,0 +1,2 @@
+/** @param {string | undefined} name */
+export const greeting = (name) => `hello, ${name ?? "nobody"}`;
