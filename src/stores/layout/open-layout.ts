@@ -10,6 +10,8 @@ import { TempFiles } from "./temp-files.js";
 export interface OpenLayoutOptions {
   /** Allow a layout that is not there yet. The directory is made at the first write, not before. */
   readonly create?: boolean;
+  /** Ask at the first write, not now, whether it may be written: for a place that is also opened only to be read. */
+  readonly lazy?: boolean;
   /** What messages and reports call it; `oci:PATH` where not given. */
   readonly location?: string;
   /** How long a change waits for other writers; a minute where not given. */
@@ -25,7 +27,7 @@ export interface OpenLayoutOptions {
  *   something else, or a layout of another version; IO when `create` is set and it may not be written
  */
 export async function openLayout(path: string, options: OpenLayoutOptions = {}): Promise<LayoutStore> {
-  const { create = false, location = `oci:${path}`, lockTimeoutMs, mode } = options;
+  const { create = false, lazy = false, location = `oci:${path}`, lockTimeoutMs, mode } = options;
   const root = resolve(path);
   const index = new IndexFile(root, join(root, ".gantry", "lock"), new TempFiles(join(root, ".gantry", "tmp")));
   const state = await index.state();
@@ -36,7 +38,7 @@ export async function openLayout(path: string, options: OpenLayoutOptions = {}):
     });
   }
   if (state === "unfinished") await mayBecomeLayout(root, create, location);
-  if (create) await mayBeWritten(root, location);
+  if (create && !lazy) await mayBeWritten(root, location);
   // A broken index is found now, not after the first gigabyte.
   await index.read();
   return new LayoutStore({ path: root, location, create, lockTimeoutMs, mode });

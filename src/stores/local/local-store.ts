@@ -151,10 +151,15 @@ export class LocalStore implements AsyncDisposable {
 /**
  * Opens gantry's own store in a directory. Nothing is made before the first write; then the directory is private.
  *
- * @throws GantryError IO when it may not be written
+ * @throws GantryError MANIFEST_INVALID, UNSUPPORTED when what is there is not the layout of a store; IO when it cannot be read
  */
 export async function openLocal(root: string): Promise<LocalStore> {
-  const images = await openLayout(join(root, "images"), { create: true, location: `local store ${root}`, mode: 0o700 });
+  const images = await openLayout(join(root, "images"), {
+    create: true,
+    lazy: true,
+    location: `local store ${root}`,
+    mode: 0o700,
+  });
   return new LocalStore(root, images);
 }
 
