@@ -86,7 +86,7 @@ export async function buildImages(options: BuildOptions, building: Building): Pr
           descriptor: await opened.store.resolve(opened.ref ?? "", { signal: baseSignal }),
         };
       } catch (error) {
-        throw GantryError.is(error) ? error.with({ where: `base ${opened.name}` }) : error;
+        throw baseError(error, opened.name);
       }
     },
   });
@@ -108,6 +108,13 @@ export async function buildImages(options: BuildOptions, building: Building): Pr
     images.push({ name: image.name, plan: copy, layersBuilt, layersCached: cached, warnings });
   }
   return { images };
+}
+
+/** What a store says of a name means little to somebody who only wrote `base:`. */
+function baseError(error: unknown, name: string): unknown {
+  if (!GantryError.is(error)) return error;
+  const { code, message, registry, hint, facts, cause } = error;
+  return new GantryError(code, `the base cannot be had: ${message}`, { where: name, registry, hint, facts, cause: cause ?? error });
 }
 
 async function readPlan(options: BuildOptions, { env, cwd }: Building) {
