@@ -1,7 +1,7 @@
 import type { Transform } from "node:stream";
-import { GantryError } from "../errors.js";
 import { through } from "./through.js";
 import { nativeZstd, zstdAddon } from "./zstd-engine.js";
+import { damagedZstd, unzstdInJavaScript } from "./unzstd-javascript.js";
 import { type FramePiece, zstdFrames } from "./zstd-frames.js";
 
 /** Output is made in pieces of this size; small ones cost more in hops between threads than in decoding. */
@@ -28,7 +28,7 @@ export async function* unzstd(
   const codec = await decoder();
   if (codec === undefined) yield* unzstdInJavaScript(frames, options);
   else {
-    yield* through(bytesOf(frames), codec, { signal: options.signal, onCodecError: damaged });
+    yield* through(bytesOf(frames), codec, { signal: options.signal, onCodecError: damagedZstd });
   }
 }
 
@@ -47,36 +47,4 @@ async function decoder(): Promise<Transform | undefined> {
     });
   const addon = await zstdAddon();
   return addon === undefined ? undefined : new addon.Decompressor();
-}
-
-async function* unzstdInJavaScript(
-  frames: AsyncIterable<FramePiece>,
-  options: UnzstdOptions,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const { Decompress } = await import("fzstd").catch((cause: unknown) => {
-    throw new GantryError("UNSUPPORTED", `Node ${process.versions.node} cannot decompress zstd`, {
-      hint: "Use Node 22.15 or newer, or install the optional packages @cloudpss/zstd and fzstd.",
-      cause,
-    });
-  });
-  const output: Uint8Array[] = [];
-  const collect = (bytes: Uint8Array): void => {
-    if (bytes.byteLength > 0) output.push(bytes);
-  };
-  let codec = new Decompress(collect);
-  for await (const { bytes, last } of frames) {
-    options.signal?.throwIfAborted();
-    try {
-      codec.push(bytes, last);
-    } catch (cause) {
-      throw damaged(cause);
-    }
-    if (last) codec = new Decompress(collect);
-    yield* output.splice(0);
-  }
-}
-
-function damaged(cause: unknown): GantryError {
-  // The walk over the frames has a name for its own findings.
-  return GantryError.is(cause) ? cause : new GantryError("LAYER_INVALID", "the zstd stream is damaged", { cause });
 }

@@ -26,19 +26,20 @@ export async function* zstdFrames(source: AsyncIterable<Uint8Array>): AsyncGener
     let at = 0;
     while (at < chunk.byteLength) {
       const step = walk.advance(chunk, at);
-      const end = step.end;
-      if (!step.skippable) yield { bytes: chunk.subarray(at, end), last: step.frameEnds };
+      if (step.bytes !== undefined) yield { bytes: step.bytes, last: step.frameEnds };
       if (step.frameEnds) frames++;
-      at = end;
+      at = step.end;
     }
   }
   if (!walk.between || frames === 0) throw new GantryError("LAYER_INVALID", "the zstd stream is cut off");
 }
 
 interface Step {
+  /** Where in the chunk to go on. */
   readonly end: number;
+  /** What belongs to a frame of content. */
+  readonly bytes: Uint8Array | undefined;
   readonly frameEnds: boolean;
-  readonly skippable: boolean;
 }
 
 type Stage = "magic" | "skip-size" | "header" | "block-header" | "passing";
@@ -61,9 +62,24 @@ class FrameWalk {
     return this.#stage === "magic" && this.#have === 0;
   }
 
+  get #inContent(): boolean {
+    return this.#stage === "header";
+  }
+
   /** Goes over `chunk` from `at` up to its end or the end of the frame. */
   advance(chunk: Uint8Array, at: number): Step {
     let position = at;
+    // Only the whole magic tells whether its bytes are content, so the start of one that was cut is held back.
+    if (this.#stage === "magic") {
+      const isCut = this.#have > 0 || chunk.byteLength - at < 4;
+      while (this.#stage === "magic" && position < chunk.byteLength) this.#take(chunk[position++]!);
+      if (isCut || this.#skippable) {
+        const known = this.#inContent ? this.#field.slice(0, 4) : undefined;
+        return { end: position, bytes: known, frameEnds: false };
+      }
+    }
+    const skippable = this.#skippable;
+    const piece = (): Uint8Array | undefined => (skippable ? undefined : chunk.subarray(at, position));
     while (position < chunk.byteLength) {
       if (this.#stage === "passing") {
         const part = Math.min(this.#left, chunk.byteLength - position);
@@ -71,22 +87,24 @@ class FrameWalk {
         position += part;
         if (this.#left > 0) break;
       } else {
-        this.#field[this.#have++] = chunk[position++]!;
-        if (this.#have < this.#want) continue;
-        this.#read();
+        this.#take(chunk[position++]!);
       }
       // A block or skippable frame of no bytes passes at once.
       if (this.#stage === "passing" && this.#left === 0) {
         if (this.#afterPassing === "block-header") this.#next("block-header", 3);
         else {
-          const skippable = this.#skippable;
           this.#next("magic", 4);
           this.#skippable = false;
-          return { end: position, frameEnds: true, skippable };
+          return { end: position, bytes: piece(), frameEnds: true };
         }
       }
     }
-    return { end: position, frameEnds: false, skippable: this.#skippable || this.#stage === "skip-size" };
+    return { end: position, bytes: piece(), frameEnds: false };
+  }
+
+  #take(byte: number): void {
+    this.#field[this.#have++] = byte;
+    if (this.#have === this.#want) this.#read();
   }
 
   #next(stage: Stage, want: number): void {
