@@ -1,7 +1,7 @@
 // How each tool is asked for the same thing. A command line is [program, ...arguments]; every one runs with a HOME of
 // its own, so that no login, cache or setting of the machine has a part in the figures.
 import { fileURLToPath } from "node:url";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { locate } from "../test/interop/peers.mjs";
 
@@ -13,7 +13,9 @@ export const peer = (name) => locate(name).path;
 
 /** An environment with nothing of the user's in it. */
 export function cleanEnvironment(home) {
-  mkdirSync(home, { recursive: true });
+  mkdirSync(join(home, "docker"), { recursive: true });
+  // buildah fails where DOCKER_CONFIG names a folder without this file.
+  writeFileSync(join(home, "docker/config.json"), "{}\n");
   return {
     PATH: process.env.PATH,
     HOME: home,
