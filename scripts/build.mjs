@@ -22,7 +22,6 @@ await build({
   entry: { index: "src/index.ts", "spec/index": "src/spec/index.ts" },
   outDir: "dist",
   dts: true,
-  hash: false,
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
 });
 await build({

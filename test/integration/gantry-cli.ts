@@ -42,7 +42,11 @@ export class Sandbox implements AsyncDisposable {
   /** Runs gantry with nothing of this machine's settings. */
   run(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
     const env = { PATH: process.env["PATH"] ?? "", HOME: this.root, ...options.env };
-    const child = spawn(process.execPath, [GANTRY, ...args], { cwd: options.cwd ?? this.root, env, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [GANTRY, ...args], {
+      cwd: options.cwd ?? this.root,
+      env,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));

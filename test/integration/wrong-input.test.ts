@@ -24,7 +24,12 @@ afterAll(async () => {
 const plan = (body: string) => writeFile(box.path("gantry.yaml"), body);
 
 /** One line that says what, where and what to do; the right exit code; under --json the same as an object. */
-async function expectOneError(args: string[], code: number, text: RegExp, env: Record<string, string> = {}): Promise<Ran> {
+async function expectOneError(
+  args: string[],
+  code: number,
+  text: RegExp,
+  env: Record<string, string> = {},
+): Promise<Ran> {
   const ran = await box.run([...args, "-q"], { env });
   expect({ code: ran.code, stderr: ran.stderr }).toMatchObject({ code });
   expect(ran.stderr.trim().split("\n")).toHaveLength(1);
@@ -77,9 +82,13 @@ describe("wrong input", () => {
   });
 
   it("a platform that the base does not have", async () => {
-    await plan(`images:\n  - name: base\n    platforms: [linux/amd64, linux/arm64]\n    layers:\n      - files: { ./files: /srv }\n    tags: ["${registry.host}/base:2"]\n`);
+    await plan(
+      `images:\n  - name: base\n    platforms: [linux/amd64, linux/arm64]\n    layers:\n      - files: { ./files: /srv }\n    tags: ["${registry.host}/base:2"]\n`,
+    );
     await box.ok(["build", "--push"]);
-    await plan(`images:\n  - name: app\n    base: ${registry.host}/base:2\n    platforms: [linux/riscv64]\n    layers:\n      - files: { ./files: /srv }\n`);
+    await plan(
+      `images:\n  - name: app\n    base: ${registry.host}/base:2\n    platforms: [linux/riscv64]\n    layers:\n      - files: { ./files: /srv }\n`,
+    );
     await expectOneError(["build"], 3, /linux\/riscv64.*linux\/amd64, linux\/arm64/);
   });
 
@@ -100,15 +109,34 @@ describe("wrong input", () => {
   });
 
   it("an image that is nowhere here", async () => {
-    await expectOneError(["push", "nowhere:1", `${registry.host}/x:1`], 3, /no image .*nowhere:1 in gantry's own store/);
+    await expectOneError(
+      ["push", "nowhere:1", `${registry.host}/x:1`],
+      3,
+      /no image .*nowhere:1 in gantry's own store/,
+    );
   });
 
   it("credentials that are missing, and that are wrong", async () => {
-    await using guarded = await serve({ root: box.path("guarded"), durable: false, auth: { users: new Map([["ci", "secret"]]) } });
+    await using guarded = await serve({
+      root: box.path("guarded"),
+      durable: false,
+      auth: { users: new Map([["ci", "secret"]]) },
+    });
     await expectOneError(["copy", `${registry.host}/base:2`, `${guarded.host}/x:1`], 4, /gantry login/);
-    const ran = await expectOneError(["copy", `${registry.host}/base:2`, `${guarded.host}/x:1`, "--dest-creds", "ci:wrong-one"], 4, /--creds/);
+    const ran = await expectOneError(
+      ["copy", `${registry.host}/base:2`, `${guarded.host}/x:1`, "--dest-creds", "ci:wrong-one"],
+      4,
+      /--creds/,
+    );
     expect(ran.stderr).not.toContain("wrong-one");
-    const debug = await box.run(["copy", `${registry.host}/base:2`, `${guarded.host}/x:1`, "--dest-creds", "ci:wrong-one", "--debug"]);
+    const debug = await box.run([
+      "copy",
+      `${registry.host}/base:2`,
+      `${guarded.host}/x:1`,
+      "--dest-creds",
+      "ci:wrong-one",
+      "--debug",
+    ]);
     expect(debug.stderr + debug.stdout).not.toContain("wrong-one");
     expect(debug.stderr + debug.stdout).not.toContain(Buffer.from("ci:wrong-one").toString("base64"));
     await box.ok(["copy", `${registry.host}/base:2`, `${guarded.host}/x:1`, "--dest-creds", "ci:secret"]);
@@ -121,8 +149,29 @@ describe("wrong input", () => {
   });
 
   it("a certificate that nobody trusts; with it, and without looking, it works", async () => {
-    await promisify(execFile)("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", box.path("key.pem"), "-out", box.path("cert.pem"), "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
-    const [cert, key] = await Promise.all([readFile(box.path("cert.pem"), "utf8"), readFile(box.path("key.pem"), "utf8")]);
+    await promisify(execFile)("openssl", [
+      "req",
+      "-x509",
+      "-newkey",
+      "ec",
+      "-pkeyopt",
+      "ec_paramgen_curve:P-256",
+      "-nodes",
+      "-keyout",
+      box.path("key.pem"),
+      "-out",
+      box.path("cert.pem"),
+      "-days",
+      "2",
+      "-subj",
+      "/CN=localhost",
+      "-addext",
+      "subjectAltName=DNS:localhost,IP:127.0.0.1",
+    ]);
+    const [cert, key] = await Promise.all([
+      readFile(box.path("cert.pem"), "utf8"),
+      readFile(box.path("key.pem"), "utf8"),
+    ]);
     await using secure = await serve({ root: box.path("secure"), durable: false, tls: { cert, key } });
     await expectOneError(["copy", `${registry.host}/base:2`, `${secure.host}/x:1`], 1, /certificate.*--cert-dir/);
     await mkdir(box.path("certs"));
@@ -132,7 +181,9 @@ describe("wrong input", () => {
   });
 
   it("a registry that is not one, and one that is not there", async () => {
-    const other = createServer((_, response) => response.writeHead(404, { "content-type": "text/html" }).end("<html><h1>It works</h1></html>"));
+    const other = createServer((_, response) =>
+      response.writeHead(404, { "content-type": "text/html" }).end("<html><h1>It works</h1></html>"),
+    );
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
     const host = `127.0.0.1:${(other.address() as AddressInfo).port}`;
     const ran = await box.run(["digest", `${host}/x:1`]);
@@ -154,11 +205,17 @@ describe("wrong input", () => {
       await mkdir(box.path("big"), { recursive: true });
       const { randomBytes } = await import("node:crypto");
       await writeFile(box.path("big/random"), randomBytes(6 * 1024 * 1024));
-      await plan(`images:\n  - name: big\n    platforms: [linux/amd64]\n    layers:\n      - files: { ./big: /srv }\n    tags: ["${registry.host}/big:1"]\n`);
+      await plan(
+        `images:\n  - name: big\n    platforms: [linux/amd64]\n    layers:\n      - files: { ./big: /srv }\n    tags: ["${registry.host}/big:1"]\n`,
+      );
       await expectOneError(["build"], 1, /no space|disk/i, { XDG_DATA_HOME: box.path("small") });
       expect(await filesUnder(box.path("small"))).not.toContain("index.json");
       await box.ok(["build", "--push"]);
-      await expectOneError(["copy", `${registry.host}/big:1`, `oci:${box.path("small/layout")}:1`], 1, /no space|disk/i);
+      await expectOneError(
+        ["copy", `${registry.host}/big:1`, `oci:${box.path("small/layout")}:1`],
+        1,
+        /no space|disk/i,
+      );
       expect(await filesUnder(box.path("small/layout"))).not.toContain("index.json");
     } finally {
       spawnSync("umount", [box.path("small")]);
@@ -169,10 +226,19 @@ describe("wrong input", () => {
     const { randomBytes } = await import("node:crypto");
     await mkdir(box.path("much"), { recursive: true });
     for (let at = 0; at < 4; at++) await writeFile(box.path(`much/${at}`), randomBytes(24 * 1024 * 1024));
-    await plan(`images:\n  - name: much\n    platforms: [linux/amd64]\n    layers:\n      - files: { ./much: /srv }\n    tags: ["${registry.host}/much:1"]\n`);
-    const build = await box.run(["build", "--progress=plain"], { running: (child) => setTimeout(() => child.kill("SIGINT"), 700) });
+    await plan(
+      `images:\n  - name: much\n    platforms: [linux/amd64]\n    layers:\n      - files: { ./much: /srv }\n    tags: ["${registry.host}/much:1"]\n`,
+    );
+    const build = await box.run(["build", "--progress=plain"], {
+      running: (child) => setTimeout(() => child.kill("SIGINT"), 700),
+    });
     expect(build.code).toBe(130);
-    expect(build.stderr.trim().split("\n").filter((line) => line.startsWith("gantry: "))).toEqual(["gantry: interrupted. Run the same command again to go on where it stopped."]);
+    expect(
+      build.stderr
+        .trim()
+        .split("\n")
+        .filter((line) => line.startsWith("gantry: ")),
+    ).toEqual(["gantry: interrupted. Run the same command again to go on where it stopped."]);
     expect(await box.ok(["images", "--json"])).toContain('"images":[]');
     await box.ok(["build"]);
     const push = await box.run(["push", `${registry.host}/much:1`, "--progress=json"], {
