@@ -498,7 +498,7 @@ describe("a base", () => {
         config: {
           env: { A: "plan", B: "2" },
           workdir: "app",
-          labels: { b: "2", __proto__: null },
+          labels: { b: "2" },
           ports: ["2/udp"],
           user: "7",
           entrypoint: ["/new"],

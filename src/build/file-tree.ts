@@ -37,9 +37,7 @@ interface Placed {
  *   pipes, devices, and names that mean "deleted" in a layer
  */
 export async function collectFiles(layer: LayerPlan, options: CollectOptions): Promise<FileEntry[]> {
-  const { promise: picomatch } = { promise: import("picomatch") };
-  const excluded =
-    layer.exclude.length === 0 ? () => false : (await picomatch).default([...layer.exclude], { dot: true });
+  const excluded = await matcherOf(layer.exclude);
   const placed = new Map<ByteString, Placed>();
   const defaultTime: TarTime = {
     seconds: typeof layer.mtime === "number" ? layer.mtime : options.epoch,
@@ -169,6 +167,13 @@ export async function collectFiles(layer: LayerPlan, options: CollectOptions): P
       }
     }
   }
+}
+
+/** Loaded only where a plan leaves something out. */
+async function matcherOf(patterns: readonly string[]): Promise<(path: string) => boolean> {
+  if (patterns.length === 0) return () => false;
+  const { default: picomatch } = await import("picomatch");
+  return picomatch([...patterns], { dot: true });
 }
 
 /** Enough to keep the disk busy, few enough for the thread pool. */

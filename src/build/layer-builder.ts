@@ -24,6 +24,7 @@ export interface LayerBuilderOptions {
 export class LayerBuilder {
   readonly #options: LayerBuilderOptions;
   readonly #running = new Map<string, Promise<BuiltLayer>>();
+  readonly #warned = new Set<string>();
 
   constructor(options: LayerBuilderOptions) {
     this.#options = options;
@@ -88,6 +89,9 @@ export class LayerBuilder {
       const top = /^\/((?:s?bin|lib(?:32|64|x32)?)\/)/.exec(destination)?.[1];
       if (top === undefined) continue;
       const message = `${destination}: on most bases /${top.slice(0, -1)} is a link to /usr/${top.slice(0, -1)}, which this layer would replace; write /usr${destination}`;
+      // Once, not for each platform.
+      if (this.#warned.has(`${image.name} ${message}`)) continue;
+      this.#warned.add(`${image.name} ${message}`);
       this.#options.onEvent?.({ type: "warning", image: image.name, message });
     }
   }

@@ -14,9 +14,9 @@ export function layerTar(
   return writeTar(inputs(entries, read, signal), { signal });
 }
 
-/** What counts as small, and how many of them wait in memory at most: 2 MiB. */
+/** What counts as small, and how many of them wait in memory (1 MiB) and hold a file open at most. */
 const SMALL = 64 * 1024;
-const AHEAD = 32;
+const AHEAD = 16;
 
 async function* inputs(
   entries: readonly FileEntry[],

@@ -134,6 +134,17 @@ describe("a plan", () => {
     expect(plan.images.map((image) => image.config.workdir)).toEqual(["/w", "/w"]);
   });
 
+  test("may merge maps, where a map's own keys win", async () => {
+    const plan = await read(
+      "x-c: &c { user: 1, workdir: /w }\nimages: [{ name: a, config: { <<: *c, user: 2 } }, { name: b, config: { <<: [*c, { cmd: [x] }] } }]",
+    );
+    expect(plan.images.map((image) => image.config)).toEqual([
+      { user: "2", workdir: "/w" },
+      { user: "1", workdir: "/w", cmd: ["x"] },
+    ]);
+    await expect(read("images: [{ <<: x }]")).rejects.toThrow('gantry.yaml:1:12: "<<" takes a map, or a list of them');
+  });
+
   test("reads durations as Docker does", async () => {
     const plan = await read(
       "images: [{ name: a, config: { healthcheck: { test: curl x, interval: 1m30s, timeout: 1.5s, retries: 3 } } }]",

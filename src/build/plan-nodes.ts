@@ -50,16 +50,13 @@ export async function readYaml(text: string, file: string): Promise<PlanNode> {
     if (isAlias(node)) return convert(node.resolve(document), depth + 1, node.range?.[0] ?? from);
     if (isMap(node)) {
       const start = node.range?.[0] ?? from;
-      return {
-        kind: "map",
-        at: at(start),
-        entries: node.items.map((pair) => {
-          const keyNode = isAlias(pair.key) ? pair.key.resolve(document) : pair.key;
-          const keyAt = (isScalar(pair.key) || isAlias(pair.key) ? pair.key.range?.[0] : undefined) ?? start;
-          if (!isScalar(keyNode) || typeof keyNode.value !== "string") throw invalid(at(keyAt), "a key is a text");
-          return { key: keyNode.value, at: at(keyAt), value: convert(pair.value, depth + 1, keyAt) };
-        }),
-      };
+      const entries = node.items.map((pair) => {
+        const keyNode = isAlias(pair.key) ? pair.key.resolve(document) : pair.key;
+        const keyAt = (isScalar(pair.key) || isAlias(pair.key) ? pair.key.range?.[0] : undefined) ?? start;
+        if (!isScalar(keyNode) || typeof keyNode.value !== "string") throw invalid(at(keyAt), "a key is a text");
+        return { key: keyNode.value, at: at(keyAt), value: convert(pair.value, depth + 1, keyAt) };
+      });
+      return { kind: "map", at: at(start), entries: merged(entries) };
     }
     if (isSeq(node)) {
       const start = node.range?.[0] ?? from;
@@ -109,6 +106,25 @@ export function readValue(value: unknown, at = "", depth = 0): PlanNode {
   }
   const known = typeof value === "number" || typeof value === "boolean" || typeof value === "bigint" ? value : null;
   return { kind: "value", at: here, value: known };
+}
+
+/** `<<: *anchor` brings another map's keys; a map's own win (YAML 1.1's merge key, which everybody knows from elsewhere). */
+function merged(entries: readonly PlanEntry[]): readonly PlanEntry[] {
+  if (!entries.some(({ key }) => key === "<<")) return entries;
+  const own = entries.filter(({ key }) => key !== "<<");
+  const known = new Set(own.map(({ key }) => key));
+  for (const { key, at, value } of entries) {
+    if (key !== "<<") continue;
+    for (const from of value.kind === "list" ? value.items : [value]) {
+      if (from.kind !== "map") throw invalid(at, '"<<" takes a map, or a list of them');
+      for (const entry of from.entries) {
+        if (known.has(entry.key)) continue;
+        known.add(entry.key);
+        own.push(entry);
+      }
+    }
+  }
+  return own;
 }
 
 function invalid(at: string, what: string): GantryError {

@@ -1,5 +1,6 @@
 import { type BigIntStats, constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { GantryError } from "../errors.js";
 import { bytesOf, type FileEntry, type FileStamp } from "./file-entry.js";
 
@@ -23,7 +24,7 @@ export async function* readSource(
   const { size } = file.stamp;
   // The listing saw a file: what is a link by now, or a pipe that nobody writes to, is not to be opened.
   const flags = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-  const handle = await open(bytesOf(file.source), flags).catch((cause: unknown) => {
+  const handle = await openPatiently(bytesOf(file.source), flags).catch((cause: unknown) => {
     throw cannotRead(file, cause);
   });
   try {
@@ -45,6 +46,22 @@ export async function* readSource(
 }
 
 const CHUNK = 256 * 1024;
+
+/** Where few files may be open at once, ours are closed again in a moment. */
+async function openPatiently(path: Buffer, flags: number): Promise<FileHandle> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await open(path, flags);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if ((code !== "EMFILE" && code !== "ENFILE") || attempt === MOST_ATTEMPTS) throw error;
+      await sleep(10 * attempt);
+    }
+  }
+}
+
+/** Four seconds in all. */
+const MOST_ATTEMPTS = 28;
 
 function compare(file: FileOfLayer, now: BigIntStats): void {
   const then: FileStamp = file.stamp;

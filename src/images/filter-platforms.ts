@@ -9,7 +9,11 @@ import { type IndexEntry, indexView, type View } from "./index-view.js";
  *
  * @throws GantryError PLATFORM_NOT_FOUND when one of them is not there
  */
-export async function filterPlatforms(view: View, platforms: readonly Platform[], options?: CallOptions): Promise<View> {
+export async function filterPlatforms(
+  view: View,
+  platforms: readonly Platform[],
+  options?: CallOptions,
+): Promise<View> {
   const images = await imagesOf(view, options);
   const kept = platforms.map((wanted) => {
     const found = images.find(({ platform }) => platform !== undefined && matchesPlatform(wanted, platform));
@@ -25,7 +29,9 @@ export async function filterPlatforms(view: View, platforms: readonly Platform[]
   return indexView(async (again) => {
     const state = await view.state(again);
     const entries = state.entries.filter(({ descriptor }) => {
-      const subject = isAttestation(descriptor) ? descriptor.annotations?.[ANNOTATIONS.dockerReferenceDigest] : undefined;
+      const subject = isAttestation(descriptor)
+        ? descriptor.annotations?.[ANNOTATIONS.dockerReferenceDigest]
+        : undefined;
       return digests.has(subject ?? descriptor.digest);
     });
     if (entries.length === state.entries.length) return state;
@@ -45,7 +51,8 @@ async function imagesOf(view: View, options?: CallOptions): Promise<Found[]> {
   const found: Found[] = [];
   for (const entry of await view.entries(options)) {
     if (entry.view === undefined || isAttestation(entry.descriptor)) continue;
-    const platform = entry.descriptor.platform ?? (entry.view.kind === "image" ? await entry.view.platform(options) : undefined);
+    const platform =
+      entry.descriptor.platform ?? (entry.view.kind === "image" ? await entry.view.platform(options) : undefined);
     found.push({ view: entry.view, platform, entry });
   }
   return found;
