@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { algorithmOf, type Digest, hexOf } from "../spec/index.js";
+import { algorithmOf, type Digest, hexOf, isDigest } from "../spec/index.js";
 import { type DurableFiles, isMissing } from "./durable-files.js";
 import { KeyLock } from "./key-lock.js";
 import { namesIn } from "./page.js";
@@ -69,7 +69,7 @@ export class BlobFiles {
     return this.#lock.run(digest, async () => {
       const link = this.#link(repository, digest);
       if (!(await this.#files.remove(link))) return false;
-      for await (const _ of this.holders(digest)) return true;
+      if (await this.isHeld(digest)) return true;
       await rm(this.#bytes(digest), { force: true });
       await rmdir(dirname(link)).catch(() => undefined);
       return true;
@@ -79,6 +79,40 @@ export class BlobFiles {
   /** The repositories that hold a blob, in no order. */
   async *holders(digest: Digest): AsyncGenerator<string, void, undefined> {
     for await (const name of namesIn(dirname(this.#link("x", digest)))) yield name.replaceAll("+", "/");
+  }
+
+  /** Whether any repository holds the blob. */
+  async isHeld(digest: Digest): Promise<boolean> {
+    for await (const _ of this.holders(digest)) return true;
+    return false;
+  }
+
+  /** Every blob whose bytes are here, held or not, in no order. */
+  async *all(): AsyncGenerator<Digest, void, undefined> {
+    for (const algorithm of ["sha256", "sha512"] as const) {
+      const folder = join(this.#root, "blobs", algorithm);
+      for await (const start of namesIn(folder)) {
+        for await (const hex of namesIn(join(folder, start))) {
+          const digest = `${algorithm}:${hex}`;
+          if (isDigest(digest)) yield digest;
+        }
+      }
+    }
+  }
+
+  /** Removes bytes that no repository holds. Answers their number; undefined when they are held, or not here. */
+  async removeUnheld(digest: Digest): Promise<number | undefined> {
+    return this.#lock.run(digest, async () => {
+      if (await this.isHeld(digest)) return undefined;
+      try {
+        const { size } = await stat(this.#bytes(digest));
+        await rm(this.#bytes(digest));
+        return size;
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #addLink(repository: string, digest: Digest): Promise<void> {

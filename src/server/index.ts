@@ -4,3 +4,4 @@
  */
 export type { Action, AuthOptions, TokenOptions } from "./access.js";
 export { type RunningRegistry, serve, type ServeEvent, type ServeOptions } from "./serve.js";
+export { sweep, type Swept, type SweepOptions } from "./sweep.js";

@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type RunningRegistry, serve, type ServeEvent, type ServeOptions } from "./index.js";
+import { type RunningRegistry, serve, type ServeEvent, type ServeOptions, sweep } from "./index.js";
 
 const OCI = "application/vnd.oci.image.manifest.v1+json";
 const sha256 = (bytes: Uint8Array | string): string => `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
@@ -275,6 +275,27 @@ test("what was pushed is there after a restart, and the log tells of it", async 
   expect((await fetch(`${second.url}/v2/a/b/blobs/${sha256(bytes)}`)).status).toBe(200);
   const catalog = await (await fetch(`${second.url}/v2/_catalog`)).json();
   expect(catalog).toEqual({ repositories: ["a/b"] });
+});
+
+test("a sweep takes what nobody can see, and what no manifest names when asked to", async () => {
+  const registry = await open();
+  const [named, unnamed] = [Buffer.from("{}"), randomBytes(100)];
+  for (const repository of ["a/b", "a/c"])
+    for (const bytes of [named, unnamed]) await pushBlob(registry, bytes, repository);
+  await put(registry, "t", manifest("1"));
+  await registry.close();
+  const orphan = sha256("orphan").slice(7);
+  const folder = join(root, "blobs/sha256", orphan.slice(0, 2));
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, orphan), "orphan");
+  expect(await sweep(root)).toEqual({ unlinked: 0, removed: 1, bytes: 6 });
+  expect(await sweep(root, { unreferenced: true })).toEqual({ unlinked: 3, removed: 1, bytes: 100 });
+  const again = await open();
+  const status = async (bytes: Uint8Array, repository: string): Promise<number> =>
+    (await fetch(`${again.url}/v2/${repository}/blobs/${sha256(bytes)}`)).status;
+  expect(await status(named, "a/b")).toBe(200);
+  expect(await status(named, "a/c")).toBe(404);
+  expect(await status(unnamed, "a/b")).toBe(404);
 });
 
 test("the catalog comes in pages, in the order of whole names", async () => {
