@@ -98,7 +98,8 @@ export function connectionError(error: unknown, method: string, url: URL): Gantr
     return make("SOURCE_CHANGED", "the content changed its length while it was sent");
   if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH")
     return make("CONNECTION_FAILED", `${url.host} ended its answer early`);
-  if (code.startsWith("HPE_")) return make("REGISTRY_PROTOCOL", `${url.host} answered something that is not HTTP`);
+  if (code.startsWith("HPE_") || (error instanceof Error && error.name === "HTTPParserError"))
+    return make("REGISTRY_PROTOCOL", `${url.host} answered something that is not HTTP`);
   if (/^Proxy response \((\d+)\)/.test(text)) {
     const status = Number(/\d+/.exec(text)![0]);
     return new GantryError("CONNECTION_FAILED", `the proxy refused to connect to ${url.host} with status ${status}`, {

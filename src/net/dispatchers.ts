@@ -1,10 +1,11 @@
-import type { Dispatcher } from "undici";
+import type { Dispatcher, Pool as UndiciPool } from "undici";
+import { patient } from "./connector.js";
 import { type HostConfig, hostName, hostOrigin, type Timeouts } from "./host.js";
 import { proxyFor } from "./proxy.js";
 import { tlsOptions } from "./trust.js";
 
 /** A pool of connections, and how many it has opened so far. */
-export interface Pool {
+export interface OpenPool {
   readonly dispatcher: Dispatcher;
   /** Undefined where it cannot be known: behind a proxy. */
   readonly opened: (() => number) | undefined;
@@ -15,7 +16,7 @@ export class Dispatchers {
   readonly #host: HostConfig;
   readonly #timeouts: Timeouts;
   readonly #name: string;
-  readonly #pools = new Map<string, Promise<Pool>>();
+  readonly #pools = new Map<string, Promise<OpenPool>>();
   #closed = false;
 
   constructor(host: HostConfig, timeouts: Timeouts) {
@@ -25,7 +26,7 @@ export class Dispatchers {
   }
 
   /** The pool that a URL is asked through. */
-  for(url: URL): Promise<Pool> {
+  for(url: URL): Promise<OpenPool> {
     const proxy = proxyFor(url, this.#host.proxy);
     const own = hostName(url.host) === this.#name;
     const key = `${own ? "own" : "other"} ${proxy?.href ?? ""}`;
@@ -46,9 +47,12 @@ export class Dispatchers {
     await Promise.all(pools.flatMap((pool) => (pool.status === "fulfilled" ? [pool.value.dispatcher.destroy()] : [])));
   }
 
-  async #open(own: boolean, proxy: URL | undefined): Promise<Pool> {
+  async #open(own: boolean, proxy: URL | undefined): Promise<OpenPool> {
     // undici costs 45 ms to load: who asks no registry does not pay.
-    const [{ Agent, ProxyAgent }, tls] = await Promise.all([import("undici"), tlsOptions(this.#host, own)]);
+    const [{ Agent, buildConnector, Pool, ProxyAgent }, tls] = await Promise.all([
+      import("undici"),
+      tlsOptions(this.#host, own),
+    ]);
     const connect = {
       ...tls,
       timeout: this.#timeouts.connect,
@@ -76,14 +80,19 @@ export class Dispatchers {
         requestTls: connect,
         proxyTls: { timeout: this.#timeouts.connect },
         ...(username === "" ? {} : { token: `Basic ${secret}` }),
+        factory: (origin, settings: UndiciPool.Options) =>
+          new Pool(origin, {
+            ...settings,
+            ...(typeof settings.connect === "function" ? { connect: patient(settings.connect) } : {}),
+          }),
       });
       return { dispatcher, opened: undefined };
     }
     let opened = 0;
-    const dispatcher = new Agent({ ...common, connect });
-    dispatcher.on("connect", () => {
+    const counted = patient(buildConnector(connect), () => {
       opened += 1;
     });
+    const dispatcher = new Agent({ ...common, connect: counted });
     return { dispatcher, opened: () => opened };
   }
 }

@@ -2,7 +2,7 @@ import type { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { GantryError } from "../errors.js";
 import { causeCode, connectionError } from "./connection-error.js";
-import { Dispatchers, type Pool } from "./dispatchers.js";
+import { Dispatchers, type OpenPool } from "./dispatchers.js";
 import { DEFAULT_TIMEOUTS, type HostConfig } from "./host.js";
 import { Pace } from "./pace.js";
 import { redactUrl } from "./redact.js";
@@ -16,7 +16,7 @@ const DISCARD_LIMIT = 64 * 1024;
  * Sends requests with undici, on behalf of one host, and keeps connections open between them until it is disposed.
  *
  * Never follows a redirect and never decodes a body: an answer with a Content-Encoding is refused, for content is
- * identified by its bytes. A request whose connection turned out to be closed while it was idle is sent again once,
+ * identified by its bytes. A request whose connection turned out to be closed while it was idle is sent again,
  * silently, when that cannot do anything twice.
  *
  * @throws GantryError CONNECTION_FAILED, TLS_UNTRUSTED, TIMEOUT (no connection, no answer), STALLED (bytes stopped),
@@ -29,7 +29,7 @@ export function undiciTransport(host: HostConfig): Transport & AsyncDisposable {
 
   const send = async (request: HttpRequest): Promise<HttpResponse> => {
     const pool = await dispatchers.for(request.url);
-    for (let again = false; ; again = true) {
+    for (let repeats = 0; ; repeats += 1) {
       request.signal?.throwIfAborted();
       const opened = pool.opened?.();
       try {
@@ -37,14 +37,14 @@ export function undiciTransport(host: HostConfig): Transport & AsyncDisposable {
       } catch (error) {
         // Nothing was opened meanwhile, so the connection was an old one, and the server had closed it.
         const stale = opened !== undefined && pool.opened?.() === opened && STALE.has(causeCode(error) ?? "");
-        if (again || !stale || !canRepeat(request)) throw error;
+        if (!stale || repeats === MOST_STALE || !canRepeat(request)) throw error;
       }
     }
   };
 
   return Object.assign(send, { [Symbol.asyncDispose]: () => dispatchers.close() });
 
-  async function exchange(request: HttpRequest, pool: Pool): Promise<HttpResponse> {
+  async function exchange(request: HttpRequest, pool: OpenPool): Promise<HttpResponse> {
     const { method, url, signal } = request;
     const halt = new AbortController();
     let failure: unknown;
@@ -95,6 +95,9 @@ export function undiciTransport(host: HostConfig): Transport & AsyncDisposable {
     }
   }
 }
+
+/** A pool may hold several connections that its server has closed; each repeat uses up one of them. */
+const MOST_STALE = 8;
 
 /** What a socket that was closed while nobody looked says when it is written to. */
 const STALE = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
