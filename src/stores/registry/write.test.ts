@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { CredentialSource } from "../../net/index.js";
 import { type Descriptor, encodeJson, MEDIA_TYPES } from "../../spec/index.js";
@@ -231,12 +232,21 @@ describe("a host", () => {
     }
   });
 
-  test("waits for a registry that is being started (P01)", async () => {
-    const probe = await scripted(() => undefined);
-    const { address } = probe;
-    await probe[Symbol.asyncDispose]();
-    await using host = plainHost(address, { retry: { attempts: 1 } });
-    await expect(host.ping()).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+  test("waits for a registry that is being started, unless told not to (P01)", async () => {
+    const server = createServer((_request, response) => response.end());
+    const listen = (port: number) => new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
+    await listen(0);
+    const { port } = server.address() as { port: number };
+    await new Promise((done) => server.close(done));
+    await using impatient = plainHost(`127.0.0.1:${port}`, { retry: { attempts: 1 } });
+    await expect(impatient.ping()).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+    await using patient = plainHost(`127.0.0.1:${port}`);
+    const ping = patient.ping();
+    await new Promise((done) => setTimeout(done, 400));
+    await listen(port);
+    expect(await ping).toMatchObject({ anonymous: true });
+    server.closeAllConnections();
+    server.close();
   });
 
   test("reads a foreign layer where its manifest says, when it has none, and shows no credential there", async () => {

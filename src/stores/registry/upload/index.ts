@@ -68,13 +68,17 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
       // All was sent, so the answer that did not come, or the session that is gone, may have been a yes.
       const maybeThere = source.isAllSent && session.isCommitting && verdict !== "restart";
       if (digest !== undefined && maybeThere && (await upload.isThere(digest))) return digest;
-      session = await continueWith(session, verdict, signal);
+      const pieces = source.isPromised ? api.connection.book.traits.chunks !== false : true;
+      session = await continueWith(session, verdict === "ask" && !pieces ? "restart" : verdict, signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!isTransient(error)) throw error;
       session = undefined;
     }
-    restarted ||= verdict === "restart";
+    if (verdict === "restart") {
+      restarted = true;
+      if (strategy?.name === "chunked" && !isDamage(failure)) api.connection.book.learn({ chunks: false });
+    }
     const reached = session?.acknowledged ?? 0;
     source.rewindTo(reached);
     if (reached > furthest) attempts.progressed();
@@ -88,6 +92,9 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
   }
 }
 
+/** What registries say to a PATCH that they do not want, whatever is in it. */
+const PIECES_REFUSED: ReadonlySet<string> = new Set(["BLOB_UPLOAD_INVALID", "RANGE_INVALID", "UNSUPPORTED", "UNKNOWN"]);
+
 /** What a failure asks for. */
 type Verdict = "stop" | "ask" | "new session" | "restart";
 
@@ -99,12 +106,16 @@ function judge(failure: unknown, strategy: UploadStrategy | undefined, restarted
   if (isTransientStatus(status)) return "ask";
   if (status === 416) return "ask";
   if (status === 404) return "new session";
-  // A registry that cannot go on where it stopped, or that put the pieces together wrongly, gets it in one piece, once.
-  const pieced = strategy.name === "chunked" && (status === 400 || status === 405 || status === 409);
-  // What we sent was hashed on its way out: a wrong digest over there was damaged between.
-  const damaged = GantryError.is(failure) && failure.registry?.errors.some(({ code }) => code === "DIGEST_INVALID");
-  return (pieced || damaged === true) && !restarted ? "restart" : "stop";
+  const codes = GantryError.is(failure) ? (failure.registry?.errors ?? []).map(({ code }) => code) : [];
+  // A registry that does not take pieces gets the blob in one, once.
+  const refusesPieces = codes.length === 0 || codes.some((code) => PIECES_REFUSED.has(code));
+  const pieced = strategy.name === "chunked" && (status === 405 || (status === 400 && refusesPieces));
+  return (pieced || isDamage(failure)) && !restarted ? "restart" : "stop";
 }
+
+/** The registry has other bytes than those that left here, which were hashed on their way out. */
+const isDamage = (failure: unknown): boolean =>
+  GantryError.is(failure) && failure.registry?.errors.some(({ code }) => code === "DIGEST_INVALID") === true;
 
 /** The session to go on with; undefined for a new one. */
 async function continueWith(

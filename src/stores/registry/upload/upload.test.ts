@@ -8,6 +8,9 @@ const MIB = 1024 * 1024;
 const BYTES = randomBytes(6 * MIB);
 const BLOB = { mediaType: MEDIA_TYPES.ociLayer, digest: digestOf(BYTES), size: BYTES.byteLength };
 
+const SMALL_BYTES = BYTES.subarray(0, MIB);
+const SMALL = { ...BLOB, digest: digestOf(SMALL_BYTES), size: MIB };
+
 /** What a test does to the hits of a method, instead of or after the registry's own work. */
 interface Faults {
   /** Answers in place of the registry. True: it did. */
@@ -98,17 +101,18 @@ const put = (
 ) => server.host.repository("app").writer.putBlob(blob, body, { present: "no", onBytes });
 
 describe("an upload", () => {
-  test("is two requests where nothing fails, and counts its bytes", async () => {
+  test("is two requests for a small blob, three for one that is worth continuing, and counts its bytes", async () => {
     const { outcome, counted, methods } = await run({});
     expect(outcome).toEqual({ how: "uploaded", bytes: BYTES.byteLength, descriptor: BLOB });
-    expect(methods).toBe("POST PUT");
+    expect(methods).toBe("POST PATCH PUT");
     expect(counted).toBe(BYTES.byteLength);
+    const small = await run({}, bytesBody(SMALL_BYTES), SMALL);
+    expect(small).toMatchObject({ outcome: { how: "uploaded" }, methods: "POST PUT", counted: SMALL.size });
   });
 
   test("goes on at the byte that the registry has (P03, P04)", async () => {
     const { outcome, state, counted } = await run({
-      breakAfter: (method, hit) =>
-        (method === "PUT" && hit === 1) || (method === "PATCH" && hit <= 2) ? MIB : undefined,
+      breakAfter: (method, hit) => (method === "PATCH" && hit <= 3 ? MIB : undefined),
     });
     expect(outcome).toMatchObject({ how: "uploaded" });
     expect(state.blobs.get(BLOB.digest)?.equals(BYTES)).toBe(true);
@@ -137,18 +141,31 @@ describe("an upload", () => {
   test("whose last answer was lost is done: one HEAD, nothing sent again (P07)", async () => {
     const { outcome, state, methods } = await run({ loseAnswer: (method, hit) => method === "PUT" && hit === 1 });
     expect(outcome).toMatchObject({ how: "uploaded" });
-    expect(methods).toBe("POST PUT HEAD");
+    // An empty PUT on a connection that was kept open may be sent twice by the transport.
+    expect(methods).toMatch(/^POST PATCH PUT (?:PUT )?HEAD$/);
     expect(state.received).toBe(BYTES.byteLength);
   });
 
-  test("whose continuation's answer was lost sends nothing again (P06)", async () => {
+  test("whose answer was lost in the middle sends nothing again (P06)", async () => {
     const { outcome, state, methods } = await run({
-      breakAfter: (method, hit) => (method === "PUT" && hit === 1 ? MIB : undefined),
-      loseAnswer: (method, hit) => method === "PATCH" && hit === 1,
+      breakAfter: (method, hit) => (method === "PATCH" && hit === 1 ? MIB : undefined),
+      loseAnswer: (method, hit) => method === "PATCH" && hit === 2,
     });
     expect(outcome).toMatchObject({ how: "uploaded" });
     expect(state.received).toBe(BYTES.byteLength);
-    expect(methods).toMatch(/^POST PUT (?:HEAD )?GET PATCH GET PUT$/);
+    expect(methods).toBe("POST PATCH GET PATCH GET PUT");
+  });
+
+  test("of a small blob survives a broken PUT that the registry threw away", async () => {
+    const { outcome, counted } = await run(
+      {
+        before: ({ method, hit, response }) => method === "PUT" && hit <= 2 && (response.destroy(), true),
+      },
+      bytesBody(SMALL_BYTES),
+      SMALL,
+    );
+    expect(outcome).toMatchObject({ how: "uploaded" });
+    expect(counted).toBe(SMALL.size);
   });
 
   test("survives a 503 before its body was read, and one after (P13, P14)", async () => {
@@ -172,10 +189,10 @@ describe("an upload", () => {
   test("opens a new session, for this blob, when the registry lost one (P21)", async () => {
     const { outcome, methods } = await run({
       before: ({ method, hit, answer }) =>
-        method === "PUT" && hit === 1 && (answer(404, JSON_TYPE, failure("BLOB_UPLOAD_UNKNOWN")), true),
+        method === "PATCH" && hit === 1 && (answer(404, JSON_TYPE, failure("BLOB_UPLOAD_UNKNOWN")), true),
     });
     expect(outcome).toMatchObject({ how: "uploaded" });
-    expect(methods).toMatch(/^POST PUT (?:HEAD )?POST PUT$/);
+    expect(methods).toMatch(/^POST PATCH POST PATCH PUT$/);
   });
 
   test("reads where it stands from a 416 and seeks there (P23)", async () => {
@@ -199,14 +216,14 @@ describe("an upload", () => {
   ])("ends at once at a %i, sends nothing again and cancels (P32, P33)", async (status, body, code) => {
     const { outcome, state, methods } = await run({
       before: async ({ method, read, answer }) => {
-        if (method !== "PUT") return false;
+        if (method !== "PATCH") return false;
         await read();
         answer(status, body === "" ? {} : JSON_TYPE, body);
         return true;
       },
     });
     expect(outcome).toMatchObject({ code, registry: { status } });
-    expect(methods).toBe("POST PUT DELETE");
+    expect(methods).toBe("POST PATCH DELETE");
     expect(state.cancelled).toBe(1);
   });
 
@@ -283,7 +300,7 @@ describe("an upload", () => {
   test("ends when it is aborted, and tells the registry", async () => {
     const controller = new AbortController();
     const { script, state } = uploads({
-      before: ({ method }) => method === "PUT" && (controller.abort(new Error("enough")), false),
+      before: ({ method }) => method === "PATCH" && (controller.abort(new Error("enough")), false),
     });
     await using server = await scripted(script);
     const { writer } = server.host.repository("app");
@@ -300,16 +317,16 @@ describe("a mount", () => {
   test("is one request", async () => {
     await using server = await scripted(({ answer }) => answer(201, { location: "/v2/app/blobs/x" }));
     const { writer } = server.host.repository("app");
-    const placement = await writer.putBlob(BLOB, bytesBody(BYTES), { present: "no", mountFrom: from(server) });
+    const placement = await writer.putBlob(SMALL, bytesBody(SMALL_BYTES), { present: "no", mountFrom: from(server) });
     expect(placement).toMatchObject({ how: "mounted", bytes: 0 });
-    expect(server.log).toEqual([`POST /v2/app/blobs/uploads/?mount=${encodeURIComponent(BLOB.digest)}&from=a`]);
+    expect(server.log).toEqual([`POST /v2/app/blobs/uploads/?mount=${encodeURIComponent(SMALL.digest)}&from=a`]);
   });
 
   test("that is refused is asked at most twice and ends in one upload, with no session left over", async () => {
     const { script, state } = uploads();
     await using server = await scripted(script);
     const { writer } = server.host.repository("app");
-    const placement = await writer.putBlob(BLOB, bytesBody(BYTES), { present: "no", mountFrom: from(server) });
+    const placement = await writer.putBlob(SMALL, bytesBody(SMALL_BYTES), { present: "no", mountFrom: from(server) });
     expect(placement).toMatchObject({ how: "uploaded" });
     expect(methods(server)).toBe("POST POST DELETE PUT");
     expect(state.sessions.size).toBe(0);
@@ -322,7 +339,7 @@ describe("a mount", () => {
     await using server = await scripted(script);
     const { writer } = server.host.repository("app");
     const mountFrom = from(server).slice(0, 1);
-    const placement = await writer.putBlob(BLOB, bytesBody(BYTES), { present: "no", mountFrom });
+    const placement = await writer.putBlob(SMALL, bytesBody(SMALL_BYTES), { present: "no", mountFrom });
     expect(placement).toMatchObject({ how: "uploaded" });
     expect(methods(server)).toBe("POST POST PUT");
   });
