@@ -120,7 +120,18 @@ test("Bearer: the challenge leads to a token that does what was asked for and no
   const bobs = await tokenFor(["repository:a/b:pull,push repository:bobs:pull"], basic("bob", "käse:🧀"));
   expect((await ask("/v2/a/b/tags/list", { headers: bobs })).status).toBe(401);
   expect((await ask("/v2/bobs/tags/list", { headers: bobs })).status).toBe(404);
-  expect((await ask("/v2/_catalog", { headers: pushing })).status).toBe(200);
+  const catalog = await ask("/v2/_catalog", { headers: pushing });
+  expect(catalog.status).toBe(401);
+  expect(catalog.headers.get("www-authenticate")).toContain('scope="registry:catalog:*"');
+  await fetch(`${registry!.url}/v2/a/b/manifests/t`, {
+    method: "PUT",
+    headers: { ...pushing, "content-type": "application/vnd.oci.image.index.v1+json" },
+    body: '{"schemaVersion":2,"manifests":[]}',
+  });
+  const listing = await tokenFor(["registry:catalog:*"]);
+  expect(await (await ask("/v2/_catalog", { headers: listing })).json()).toEqual({ repositories: ["a/b"] });
+  const bobsList = await tokenFor(["registry:catalog:*"], basic("bob", "käse:🧀"));
+  expect(await (await ask("/v2/_catalog", { headers: bobsList })).json()).toEqual({ repositories: [] });
   expect((await ask("/token", { headers: basic("ada", "wrong") })).status).toBe(401);
   // Basic credentials are for the token endpoint only.
   expect((await ask("/v2/", { headers: ada })).status).toBe(401);

@@ -33,6 +33,8 @@ export interface TokenOptions {
 /** Who asks, as far as the registry knows. */
 export interface Caller {
   readonly user: string | undefined;
+  /** Whether the caller may ask for the catalog, as far as its token goes. */
+  readonly mayList: boolean;
   may(action: Action, repository: string): Promise<boolean>;
 }
 
@@ -42,7 +44,7 @@ export interface Need {
   readonly repository: string;
 }
 
-const EVERYBODY: Caller = { user: undefined, may: () => Promise.resolve(true) };
+const EVERYBODY: Caller = { user: undefined, mayList: true, may: () => Promise.resolve(true) };
 
 /** Decides about requests. */
 export class Access {
@@ -63,10 +65,14 @@ export class Access {
     if (this.#options === undefined) return EVERYBODY;
     const issuer = this.#issuer;
     const caller = issuer === undefined ? await this.#basic(exchange) : this.#bearer(exchange, issuer, need, also);
-    if (need === "login" || need === "catalog") {
-      if (caller.user !== undefined || (need === "login" && issuer !== undefined && hasCredentials(exchange)))
-        return caller;
+    if (need === "login") {
+      if (caller.user !== undefined || (issuer !== undefined && hasCredentials(exchange))) return caller;
       throw this.#challenge(need, also);
+    }
+    if (need === "catalog") {
+      if (caller.user === undefined || !caller.mayList) throw this.#challenge(need, also);
+      // A token for the catalog names no repository: what is listed is what its user could get a token for.
+      return { ...caller, may: (action, repository) => this.permitted(caller.user, action, repository) };
     }
     for (const action of need.actions) {
       if (await caller.may(action, need.repository)) continue;
@@ -110,12 +116,12 @@ export class Access {
 
   async #basic(exchange: Exchange): Promise<Caller> {
     const user = await this.login(exchange);
-    return { user, may: (action, repository) => this.permitted(user, action, repository) };
+    return { user, mayList: true, may: (action, repository) => this.permitted(user, action, repository) };
   }
 
   #bearer(exchange: Exchange, issuer: TokenIssuer, need: Need | "login" | "catalog", also: readonly Need[]): Caller {
     const header = exchange.header("authorization");
-    if (header === undefined) return { user: undefined, may: () => Promise.resolve(false) };
+    if (header === undefined) return { user: undefined, mayList: false, may: () => Promise.resolve(false) };
     const token = /^bearer +(\S+) *$/i.exec(header)?.[1];
     const claims = token === undefined ? undefined : issuer.verify(token);
     if (claims === undefined) throw this.#challenge(need, also, "invalid_token");
@@ -125,6 +131,7 @@ export class Access {
       );
     return {
       user: claims.sub === "" ? undefined : claims.sub,
+      mayList: claims.access.some(({ type, name }) => type === "registry" && name === "catalog"),
       may: (action, repository) => Promise.resolve(granted(action, repository)),
     };
   }

@@ -4,6 +4,7 @@ import { algorithmOf, type Descriptor, type Digest, digestFrom, hexOf, isDigest,
 import { type DurableFiles, isMissing } from "./durable-files.js";
 import { KeyLock } from "./key-lock.js";
 import { namesIn } from "./page.js";
+import { tagFile, tagOfFile } from "./tag-file.js";
 
 /** A manifest with the media type that it was pushed as. */
 export interface StoredManifest {
@@ -24,7 +25,7 @@ export interface NewManifest extends StoredManifest {
  * which no part of a repository name does, so `a` and `a/_tags` cannot meet.
  *
  *     _manifests/ALGORITHM/HEX                 the media type, a newline, the exact bytes
- *     _tags/TAG                                a digest
+ *     _tags/TAG                                a digest (upper case: tag-file.ts)
  *     _referrers/ALGORITHM/HEX/ALGORITHM-HEX   the descriptor of one referrer of a subject
  */
 export class RepositoryFiles {
@@ -130,8 +131,8 @@ export class RepositoryFiles {
   }
 
   /** Every tag, in no order. */
-  tags(repository: string): AsyncGenerator<string, void, undefined> {
-    return namesIn(this.#path(repository, "_tags"));
+  async *tags(repository: string): AsyncGenerator<string, void, undefined> {
+    for await (const name of namesIn(this.#path(repository, "_tags"))) yield tagOfFile(name);
   }
 
   /** The digests of a subject's referrers, each as `ALGORITHM-HEX`, in no order. */
@@ -182,7 +183,7 @@ export class RepositoryFiles {
   }
 
   #tagPath(repository: string, tag: string): string {
-    return this.#path(repository, "_tags", tag);
+    return this.#path(repository, "_tags", tagFile(tag));
   }
 
   #referrersFolder(repository: string, subject: Digest): string {

@@ -3,7 +3,9 @@ import { expect, test } from "vitest";
 import { matchesGlob } from "./glob.js";
 import { KeyLock } from "./key-lock.js";
 import { pageOf } from "./page.js";
+import { isTag } from "../spec/index.js";
 import { parseContentRange, parseRange } from "./ranges.js";
+import { tagFile, tagOfFile } from "./tag-file.js";
 
 test("a range is the part of the content that slice gives, or cannot be had", () => {
   fc.assert(
@@ -83,4 +85,18 @@ test("what has one key runs one after the other, failures too; other keys do not
   await expect(first).rejects.toThrow("no");
   await second;
   expect(order).toEqual(["b", "a1", "a2"]);
+});
+
+test("tags that differ in case only have files that differ in more, and come back", () => {
+  const tags = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/);
+  fc.assert(
+    fc.property(tags, tags, (one, two) => {
+      expect(isTag(one)).toBe(true);
+      expect(tagOfFile(tagFile(one))).toBe(one);
+      expect(tagFile(one)).toBe(tagFile(one).toLowerCase());
+      expect(tagFile(one) === tagFile(two)).toBe(one === two);
+      expect(tagFile(one).length).toBeLessThanOrEqual(161);
+    }),
+  );
+  expect(new Set(["v1A", "V1a", "v1a", "V1A"].map(tagFile)).size).toBe(4);
 });
