@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import {
-  bottomUp,
   choosePlatform,
   listPlatforms,
   overlayStore,
