@@ -185,6 +185,6 @@ export function planJsonSchema(): Record<string, unknown> {
     title: "gantry plan",
     description: "What `gantry build` reads: images, their layers and their configuration.",
     ...schema,
-    patternProperties: { "^x-": { description: "Yours: gantry does not read it." } },
+    patternProperties: { "^x-|^\\$schema$": { description: "Yours: gantry does not read it." } },
   };
 }

@@ -146,6 +146,31 @@ describe("appended layers", () => {
 });
 
 describe("edits", () => {
+  test("give the same one by one as together, and after a round through a store", async () => {
+    const [a, b] = [newLayer("a"), newLayer("b")];
+    const view = await open("oci");
+    const together = await appendLayers(view, [a, b]).descriptor();
+    const overlay = overlayStore();
+    const half = await materialise(appendLayers(view, [a]), overlay);
+    expect(await appendLayers(appendLayers(view, [a]), [b]).descriptor()).toEqual(together);
+    expect(await appendLayers(openView(overlay, half) as ImageView, [b]).descriptor()).toEqual(together);
+  });
+
+  test("can be asked again after a failure", async () => {
+    const root = await putBase(store, "oci");
+    let failures = 1;
+    const flaky = {
+      ...store,
+      manifest: async (d: Descriptor) => {
+        if (failures-- > 0) throw new Error("no network");
+        return await store.manifest(d);
+      },
+    };
+    const view = annotate(openView(flaky, root) as ImageView, { a: "b" });
+    await expect(view.descriptor()).rejects.toThrow("no network");
+    expect((await view.manifest()).annotations).toBeDefined();
+  });
+
   test("answer new views and leave the old one alone", async () => {
     const view = await open("oci");
     const before = await view.descriptor();
