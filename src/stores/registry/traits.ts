@@ -6,6 +6,8 @@ export interface RegistryTraits {
   readonly referrers?: boolean;
   /** PATCH with Content-Range: chunks, and going on after a break. */
   readonly chunks?: boolean;
+  /** Whether what a broken closing PUT brought can be continued. distribution 3 can, 2.8 drops the session. */
+  readonly putResumes?: boolean;
   /** `OCI-Chunk-Min-Length`. */
   readonly chunkMin?: number;
   /** `OCI-Chunk-Max-Length`. */

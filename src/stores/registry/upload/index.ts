@@ -2,6 +2,7 @@ import { GantryError } from "../../../errors.js";
 import type { Digest } from "../../../spec/index.js";
 import type { RepositoryApi } from "../connection.js";
 import { Attempts, isTransient, isTransientStatus } from "../patience.js";
+import type { TraitBook } from "../traits.js";
 import { chunked } from "./chunked.js";
 import { monolithic } from "./monolithic.js";
 import { openUpload, type UploadSession } from "./session.js";
@@ -69,7 +70,12 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
       const maybeThere = source.isAllSent && session.isCommitting && verdict !== "restart";
       if (digest !== undefined && maybeThere && (await upload.isThere(digest))) return digest;
       const pieces = source.isPromised ? api.connection.book.traits.chunks !== false : true;
-      session = await continueWith(session, verdict === "ask" && !pieces ? "restart" : verdict, signal);
+      session = await continueWith(
+        api.connection.book,
+        session,
+        verdict === "ask" && !pieces ? "restart" : verdict,
+        signal,
+      );
     } catch (error) {
       signal?.throwIfAborted();
       if (!isTransient(error)) throw error;
@@ -119,13 +125,18 @@ const isDamage = (failure: unknown): boolean =>
 
 /** The session to go on with; undefined for a new one. */
 async function continueWith(
+  book: TraitBook,
   session: UploadSession,
   verdict: Verdict,
   signal: AbortSignal | undefined,
 ): Promise<UploadSession | undefined> {
   if (verdict === "new session") return undefined;
   // Nothing arrived, or the registry's `0-0` leaves open whether one byte did: a new session has no doubt in it.
-  if (verdict === "ask" && (await session.ask(signal)) && session.acknowledged > 0) return session;
+  if (verdict === "ask") {
+    const known = await session.ask(signal);
+    if (known && session.acknowledged > 0) return session;
+    if (!known && session.isCommitting) book.learn({ putResumes: false });
+  }
   await session.cancel();
   return undefined;
 }
