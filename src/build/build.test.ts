@@ -172,6 +172,30 @@ describe("a layer", () => {
     expect((await listing(image!, 1))[0]).toBe("700 0:0 root/");
   });
 
+  test("keeps the permissions of a root file system where asked", async () => {
+    await tree({ "fs/bin/su": "", "fs/tmp/": "", "fs/etc/shadow": "" });
+    for (const [name, mode] of Object.entries({
+      "bin/su": 0o4755,
+      tmp: 0o1777,
+      "etc/shadow": 0o640,
+      bin: 0o755,
+      etc: 0o755,
+    })) {
+      await chmod(join(folder, "fs", name), mode);
+    }
+    const [kept] = await build(one({ "./fs": "/" }, { mode: "keep" }));
+    expect(await listing(kept!)).toEqual([
+      "755 0:0 bin/",
+      "4755 0:0 bin/su",
+      "755 0:0 etc/",
+      "640 0:0 etc/shadow",
+      "1777 0:0 tmp/",
+    ]);
+    await chmod(join(folder, "fs/tmp"), 0o700);
+    const [usual] = await build(one({ "./fs": "/" }));
+    expect((await listing(usual!)).at(-1)).toBe("1777 0:0 tmp/");
+  });
+
   test("lets a later mapping win, file by file", async () => {
     await tree({ "d/a": "old", "d/b": "b", new: "new" });
     const [image] = await build(one({ "./d": "/d", "./new": "/d/a" }));

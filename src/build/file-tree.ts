@@ -60,7 +60,7 @@ export async function collectFiles(layer: LayerPlan, options: CollectOptions): P
     const destination = toByteString(mapping.destination.replace(/^\/|\/$/g, ""));
     if (stat.isDirectory()) {
       if (destination !== "")
-        place({ ...metadata(destination, stat), type: "directory", mode: layer.directoryMode }, by);
+        place({ ...metadata(destination, stat), type: "directory", mode: directoryMode(destination, stat) }, by);
       await walk(toByteString(source.path), destination, source.shown.replace(/\/+$/, ""), by);
       return;
     }
@@ -92,7 +92,7 @@ export async function collectFiles(layer: LayerPlan, options: CollectOptions): P
             await placeLeaf(join(root, path), target, stat, `${shown}/${textOf(path)}`, by);
             continue;
           }
-          place({ ...metadata(target, stat), type: "directory", mode: layer.directoryMode }, by);
+          place({ ...metadata(target, stat), type: "directory", mode: directoryMode(target, stat) }, by);
           pending.push(path);
         }
       }
@@ -118,8 +118,13 @@ export async function collectFiles(layer: LayerPlan, options: CollectOptions): P
         hint: "Leave it out with exclude.",
       });
     }
-    const mode = layer.fileMode ?? ((stat.mode & 0o100n) === 0n ? 0o644 : 0o755);
+    const usual = (stat.mode & 0o100n) === 0n ? 0o644 : 0o755;
+    const mode = layer.fileMode === "keep" ? ownMode(stat) : (layer.fileMode ?? usual);
     place({ ...metadata(path, stat), type: "file", mode, source, shown, stamp: stampOf(stat) }, by);
+  }
+
+  function directoryMode(path: ByteString, stat: BigIntStats): number {
+    return layer.directoryMode === "keep" ? ownMode(stat) : (layer.directoryMode ?? USUAL_MODES[path] ?? 0o755);
   }
 
   function metadata(path: ByteString, stat: BigIntStats): Pick<FileEntry, "path" | "uid" | "gid" | "mtime"> {
@@ -181,6 +186,8 @@ const AT_ONCE = 64;
 
 /** Directories whose permissions are not 0755 anywhere. */
 const USUAL_MODES: Readonly<Record<string, number>> = { tmp: 0o1777, "var/tmp": 0o1777, root: 0o700 };
+
+const ownMode = (stat: BigIntStats): number => Number(stat.mode & 0o7777n);
 
 const join = (directory: ByteString, name: ByteString): ByteString =>
   directory === "" ? name : name === "" ? directory : `${directory.replace(/\/$/, "")}/${name}`;

@@ -61,7 +61,7 @@ describe("a plan", () => {
               ],
               owner: { uid: 0, gid: 0 },
               fileMode: undefined,
-              directoryMode: 0o755,
+              directoryMode: undefined,
               exclude: ["**/*.map"],
               mtime: undefined,
               compression: { type: "gzip" },

@@ -63,9 +63,12 @@ export function normalisePlan(
       .split(":")
       .map(Number);
     if (Math.max(uid, gid) > MAX_ID) problems.add(expanded.at([...path, "owner"]), `an id is larger than ${MAX_ID}`);
-    const mode = typeof layer.mode === "object" ? layer.mode : { file: layer.mode };
-    const modeOf = (value: string | number | undefined) =>
-      typeof value === "string" ? Number.parseInt(value.replace(/^0o/, ""), 8) : value;
+    const mode =
+      typeof layer.mode === "object"
+        ? layer.mode
+        : { file: layer.mode, directory: layer.mode === "keep" ? ("keep" as const) : undefined };
+    const modeOf = (value: string | number | undefined): number | "keep" | undefined =>
+      typeof value === "string" && value !== "keep" ? Number.parseInt(value.replace(/^0o/, ""), 8) : value;
     const key = layer.exclude === undefined ? "excludes" : "exclude";
     const exclude = layer[key] ?? [];
     if (layer.exclude !== undefined && layer.excludes !== undefined)
@@ -84,7 +87,7 @@ export function normalisePlan(
       ),
       owner: { uid, gid },
       fileMode: modeOf(mode.file),
-      directoryMode: modeOf("directory" in mode ? mode.directory : undefined) ?? 0o755,
+      directoryMode: modeOf(mode.directory),
       exclude,
       mtime: normaliseTime(layer.mtime, [...path, "mtime"]),
       compression:

@@ -29,6 +29,7 @@ const octal = z.union(
   ],
   { error: 'expected octal permissions, such as "0644"' },
 );
+const mode = z.union([octal, z.literal("keep")], { error: 'expected octal permissions, such as "0644", or "keep"' });
 const level = z.union([z.int().check(z.minimum(0), z.maximum(22)), z.string().check(z.regex(/^\d{1,2}$/))], {
   error: "expected a level: 0 to 9 for gzip, 1 to 22 for zstd",
 });
@@ -56,10 +57,10 @@ const layer = z.strictObject(
     ),
     mode: z.optional(
       described(
-        z.union([octal, z.strictObject({ file: z.optional(octal), directory: z.optional(octal) })], {
-          error: 'expected octal permissions, such as "0644", or a map with file and directory',
+        z.union([mode, z.strictObject({ file: z.optional(mode), directory: z.optional(mode) })], {
+          error: 'expected octal permissions, such as "0644", "keep", or a map with file and directory',
         }),
-        "Permissions of files (and directories). Without it 0755 for directories and for files that their owner may execute, 0644 for others.",
+        'Permissions of files (and directories); "keep" takes their own. Without it 0755 for directories and for files that their owner may execute, 0644 for others.',
       ),
     ),
     exclude: z.optional(described(list, "Glob patterns, relative to each source.")),

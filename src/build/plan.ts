@@ -36,9 +36,10 @@ export interface LayerCompression {
 export interface LayerPlan {
   readonly files: readonly FileMapping[];
   readonly owner: { readonly uid: number; readonly gid: number };
-  /** Undefined: 0755 or 0644, by the owner's executable bit. */
-  readonly fileMode: number | undefined;
-  readonly directoryMode: number;
+  /** "keep": the file's own, whatever the umask made of them; undefined: 0755 or 0644, by the owner's executable bit. */
+  readonly fileMode: number | "keep" | undefined;
+  /** Undefined: 0755, or what a directory of that name has everywhere. */
+  readonly directoryMode: number | "keep" | undefined;
   readonly exclude: readonly string[];
   /** Seconds since 1970 for every entry; "keep": the files' own; undefined: the build's time. */
   readonly mtime: number | "keep" | undefined;
