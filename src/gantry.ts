@@ -360,7 +360,7 @@ export class Gantry implements AsyncDisposable {
     willRead = false,
   ): Promise<Descriptor> {
     try {
-      const root = await opened.store.resolve(opened.ref ?? "latest", { signal, willRead });
+      const root = await opened.store.resolve(opened.ref ?? "latest", { signal, willRead, suggest: true });
       return platform === undefined
         ? root
         : await choosePlatform(opened.store, root, parsePlatform(platform), { signal });

@@ -24,8 +24,9 @@ export class RegistryWriter implements Writer {
   }
 
   /**
-   * Brings a blob in by the cheapest way that works: it is there, it is mounted from a repository that has it, it is
-   * uploaded. The source is hashed while it is sent and fails before a wrong byte can be committed.
+   * Brings a blob in by the cheapest way that works: it is mounted from a repository that has it (one request, also where
+   * it is here already), it is there, it is uploaded. The source is hashed while it is sent and fails before a wrong byte
+   * can be committed.
    *
    * @throws GantryError DIGEST_MISMATCH, SIZE_MISMATCH of the source; REGISTRY_REFUSED, DENIED, RATE_LIMITED and others
    */
@@ -35,12 +36,13 @@ export class RegistryWriter implements Writer {
     this.#api.expectWrites();
     let session: UploadSession | undefined;
     if (blob.digest !== undefined) {
-      if (options.present === undefined && (await isThere(blob.digest))) {
-        return { how: "present", bytes: 0, descriptor: blob };
-      }
       const mounted = await mountBlob(this.#api, blob.digest, options.mountFrom ?? [], signal);
       if (mounted?.mounted === true) return { how: "mounted", bytes: 0, descriptor: blob };
       session = mounted?.session;
+      if (options.present === undefined && (await isThere(blob.digest))) {
+        await session?.cancel();
+        return { how: "present", bytes: 0, descriptor: blob };
+      }
     }
     const source = new UploadSource(body, blob, options.onBytes);
     const digest = await uploadBlob({ api: this.#api, source, session, isThere, signal });
