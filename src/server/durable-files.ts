@@ -23,22 +23,25 @@ export class DurableFiles {
     for (let at = path; at.length >= first.length; at = dirname(at)) await this.syncFolder(dirname(at));
   }
 
-  /** Puts `bytes` at `path` in one step: a reader sees the old content or the new. The folder has to exist. */
-  async replace(path: string, ...bytes: readonly Uint8Array[]): Promise<void> {
+  /** Writes a file that is synced and has no name yet that counts; {@link place} or {@link move} gives it one. */
+  async prepare(...bytes: readonly Uint8Array[]): Promise<string> {
     const temporary = join(this.#scratch, randomUUID());
+    const file = await open(temporary, "wx");
     try {
-      const file = await open(temporary, "wx");
-      try {
-        await file.writev(bytes);
-        await this.sync(file);
-      } finally {
-        await file.close();
-      }
-      await this.move(temporary, path);
+      await file.writev(bytes);
+      await this.sync(file);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
+    } finally {
+      await file.close();
     }
+    return temporary;
+  }
+
+  /** Renames over `to` in one step: a reader sees the old content or the new. Durable when the folder has been synced. */
+  async place(from: string, to: string): Promise<void> {
+    await rename(from, to);
   }
 
   /** Renames over `to`, durably. The content of `from` has to be synced. */

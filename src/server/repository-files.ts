@@ -20,6 +20,13 @@ export interface NewManifest extends StoredManifest {
   readonly refersTo?: { readonly subject: Digest; readonly descriptor: Descriptor };
 }
 
+/** A file that is written and waits for its name. */
+interface Placing {
+  readonly folder: string;
+  readonly name: string;
+  readonly prepared: string;
+}
+
 /**
  * Manifests, tags and referrers on disk, below `repositories/NAME/`. The folders' names begin with an underscore,
  * which no part of a repository name does, so `a` and `a/_tags` cannot meet.
@@ -75,25 +82,42 @@ export class RepositoryFiles {
   }
 
   /**
-   * Writes content first, names last: a crash in between leaves no tag without its manifest.
+   * Writes content first, names last: a crash in between leaves no tag without its manifest. The bytes are on the disk
+   * before the repository is locked, so that pushes of many tags wait for each other's renames only.
    *
    * @param check runs with the repository locked, before anything is visible; what it throws ends the put
    */
   async put(repository: string, put: NewManifest, check: () => Promise<void>): Promise<void> {
-    const path = this.#manifestPath(repository, put.digest);
-    await this.#lock.run(repository, async () => {
-      await check();
-      await this.#files.ensureFolder(join(path, ".."));
-      await this.#files.replace(path, Buffer.from(`${put.mediaType}\n`, "latin1"), put.bytes);
-      if (put.refersTo !== undefined) {
-        const folder = this.#referrersFolder(repository, put.refersTo.subject);
-        await this.#files.ensureFolder(folder);
-        const entry = join(folder, put.digest.replace(":", "-"));
-        await this.#files.replace(entry, Buffer.from(JSON.stringify(put.refersTo.descriptor)));
+    const content: Placing[] = [];
+    const names: Placing[] = [];
+    const add = async (to: Placing[], folder: string, name: string, ...bytes: Uint8Array[]): Promise<void> => {
+      await this.#files.ensureFolder(folder);
+      to.push({ folder, name, prepared: await this.#files.prepare(...bytes) });
+    };
+    try {
+      const { digest, refersTo } = put;
+      const header = Buffer.from(`${put.mediaType}\n`, "latin1");
+      const manifests = this.#path(repository, "_manifests", algorithmOf(digest));
+      await add(content, manifests, hexOf(digest), header, put.bytes);
+      if (refersTo !== undefined) {
+        const entry = Buffer.from(JSON.stringify(refersTo.descriptor));
+        await add(content, this.#referrersFolder(repository, refersTo.subject), digest.replace(":", "-"), entry);
       }
-      if (put.tags.length > 0) await this.#files.ensureFolder(this.#path(repository, "_tags"));
-      for (const tag of put.tags) await this.#files.replace(this.#tagPath(repository, tag), Buffer.from(put.digest));
-    });
+      const tags = this.#path(repository, "_tags");
+      for (const tag of put.tags) await add(names, tags, tagFile(tag), Buffer.from(digest));
+      await this.#lock.run(repository, async () => {
+        await check();
+        await this.#place(content);
+        await this.#place(names);
+      });
+    } finally {
+      for (const { prepared } of [...content, ...names]) await rm(prepared, { force: true });
+    }
+  }
+
+  async #place(files: readonly Placing[]): Promise<void> {
+    for (const { folder, name, prepared } of files) await this.#files.place(prepared, join(folder, name));
+    for (const folder of new Set(files.map((file) => file.folder))) await this.#files.syncFolder(folder);
   }
 
   /** Removes a tag and nothing else. Answers false when it was not there. */
