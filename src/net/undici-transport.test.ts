@@ -286,12 +286,26 @@ describe("broken connections", () => {
     await using transport = undiciTransport({ name: server.url.host });
     for (let round = 0; round < 4; round += 1) expect(await textOf(await transport(get(server.url)))).toBe("ok");
     expect(served).toBe(4);
-    // A PATCH may have been taken: that is its caller's to find out.
-    await expect(
-      transport(get(server.url, { method: "PATCH", body: streamed(10, true), repeat: "never" })),
-    ).rejects.toMatchObject({
-      code: "CONNECTION_FAILED",
+    await server.close();
+  });
+
+  test("a PATCH is never sent a second time: it may have been taken", async () => {
+    let patches = 0;
+    const server = await rawServer((socket) => {
+      socket.on("data", (data) => {
+        if (!data.toString().startsWith("PATCH"))
+          return void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        patches += 1;
+        return void socket.resetAndDestroy();
+      });
     });
+    await using transport = undiciTransport({ name: server.url.host });
+    for (let round = 0; round < 5; round += 1) {
+      await (await transport(get(server.url))).discard();
+      const patch = get(server.url, { method: "PATCH", body: bytesBody(new Uint8Array(10)), repeat: "never" });
+      await expect(transport(patch)).rejects.toMatchObject({ code: "CONNECTION_FAILED" });
+    }
+    expect(patches).toBe(5);
     await server.close();
   });
 
