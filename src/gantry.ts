@@ -124,9 +124,11 @@ export class Gantry implements AsyncDisposable {
    * @throws GantryError with `side`
    */
   async copy(source: string, destinations: string | readonly string[], options: MoveOptions = {}): Promise<Plan> {
-    const from = await this.#open(source, "source");
-    const to = await this.#destinations(typeof destinations === "string" ? [destinations] : destinations);
-    return this.#plan(from, to, options);
+    return this.#heard(options, async () => {
+      const from = await this.#open(source, "source");
+      const to = await this.#destinations(typeof destinations === "string" ? [destinations] : destinations);
+      return this.#plan(from, to, options);
+    });
   }
 
   /**
@@ -148,7 +150,7 @@ export class Gantry implements AsyncDisposable {
         ? await this.#stored(source.replace(/^local:/, ""), options)
         : await this.#open(source, "source");
     const to = destinations.length > 0 ? destinations : [source.replace(/^local:/, "")];
-    return this.#plan(from, await this.#destinations(to), options);
+    return this.#heard(options, async () => this.#plan(from, await this.#destinations(to), options));
   }
 
   /** Plans a pull, into gantry's own store under the same name unless a destination is given. */
@@ -293,14 +295,16 @@ export class Gantry implements AsyncDisposable {
    * @throws GantryError PLAN_INVALID, FILE_NOT_FOUND, PLATFORM_NOT_FOUND, and what opening a base throws
    */
   async build(options: BuildOptions = {}): Promise<Build> {
-    return buildImages(options, {
+    const building = {
       env: this.#options.env ?? {},
       cwd: this.#places.cwd,
       local: await this.#localStore(),
       memory: await this.#locationMemory(),
       concurrency: this.#options.concurrency,
-      open: (name, side, write) => this.#open(name, side, write),
-    });
+      open: (name: string, side: "source" | "destination", write?: boolean) => this.#open(name, side, write),
+    };
+    const { images } = await this.#hosts.listen(options.onEvent, () => buildImages(options, building));
+    return { images: images.map((image) => ({ ...image, plan: this.#heardPlan(image.plan, options) })) };
   }
 
   /** Checks credentials at a registry and keeps them. @throws GantryError UNAUTHORIZED */
@@ -321,6 +325,18 @@ export class Gantry implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#hosts[Symbol.asyncDispose]();
     await (await this.#local)?.[Symbol.asyncDispose]();
+  }
+
+  /** Plans, and later applies, with a listener that hears of the hosts' retries too. */
+  async #heard(options: { readonly onEvent?: EventListener }, work: () => Promise<Plan>): Promise<Plan> {
+    return this.#heardPlan(await this.#hosts.listen(options.onEvent, work), options);
+  }
+
+  #heardPlan(plan: Plan, { onEvent }: { readonly onEvent?: EventListener }): Plan {
+    return {
+      ...plan,
+      apply: (options = {}) => this.#hosts.listen(options.onEvent ?? onEvent, () => plan.apply(options)),
+    };
   }
 
   async #plan(

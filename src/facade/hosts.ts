@@ -2,7 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { GantryError } from "../errors.js";
 import { type CredentialSource, defaultCredentials, firstOf, staticCredentials } from "../net/index.js";
-import { type HostOptions, openHost, type RegistryHost } from "../stores/registry/index.js";
+import { type HostOptions, type HostRetry, openHost, type RegistryHost } from "../stores/registry/index.js";
+import type { EventListener } from "../transfer/index.js";
 import { type GantryOptions, type Places, type SideOptions, sideOf } from "./options.js";
 
 /** The registries of one `Gantry`, each opened once for each side that has settings of its own. */
@@ -10,6 +11,7 @@ export class Hosts implements AsyncDisposable {
   readonly #options: GantryOptions;
   readonly #places: Places;
   readonly #open = new Map<string, RegistryHost>();
+  readonly #listeners = new Map<symbol, EventListener>();
 
   constructor(options: GantryOptions, places: Places) {
     this.#options = options;
@@ -21,6 +23,21 @@ export class Hosts implements AsyncDisposable {
     return [...this.#open.values()].reduce((sum, host) => sum + host.requests, 0);
   }
 
+  /**
+   * While `work` runs, the listener hears when something is sent to a host again. Hosts are shared, so of two works at
+   * the same time both hear it.
+   */
+  async listen<T>(listener: EventListener | undefined, work: () => Promise<T>): Promise<T> {
+    if (listener === undefined) return work();
+    const key = Symbol();
+    this.#listeners.set(key, listener);
+    try {
+      return await work();
+    } finally {
+      this.#listeners.delete(key);
+    }
+  }
+
   async host(name: string, side: "source" | "destination"): Promise<RegistryHost> {
     const settings = sideOf(this.#options, side);
     // Where both sides are alike they share connections, tokens and the budget of the host.
@@ -28,9 +45,17 @@ export class Hosts implements AsyncDisposable {
     const key = `${alike ? "both" : side} ${name}`;
     const known = this.#open.get(key);
     if (known !== undefined) return known;
-    const opened = openHost(hostOptions(name, settings, this.#options, this.#places));
+    const onRetry = (retry: HostRetry): void => this.#retried(name, retry);
+    const opened = openHost({ ...hostOptions(name, settings, this.#options, this.#places), onRetry });
     this.#open.set(key, opened);
     return opened;
+  }
+
+  /** Each listener once, however many works it listens to; who listens to nothing is told by the options. */
+  #retried(destination: string, { reason, delay }: HostRetry): void {
+    const listeners = new Set(this.#listeners.values());
+    if (listeners.size === 0 && this.#options.onRetry !== undefined) listeners.add(this.#options.onRetry);
+    for (const listener of listeners) listener({ type: "retry", destination, reason, delay: Math.round(delay) });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

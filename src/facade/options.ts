@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { CredentialSource } from "../net/index.js";
+import type { EventListener } from "../transfer/index.js";
 
 /** How one side of a transfer reaches its registries. */
 export interface SideOptions {
@@ -39,6 +40,8 @@ export interface GantryOptions extends SideOptions {
   readonly dataDir?: string;
   /** What may be deleted at any time. Default: `$XDG_CACHE_HOME/gantry`. */
   readonly cacheDir?: string;
+  /** Told of retries while no operation runs that has an `onEvent` of its own, which would be told instead. */
+  readonly onRetry?: EventListener;
   /** Gets a line for each request, secrets masked. */
   readonly log?: (line: string) => void;
 }

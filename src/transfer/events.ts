@@ -18,8 +18,11 @@ export type TransferEvent =
     }
   | { readonly type: "manifest-done"; readonly destination: string; readonly descriptor: Descriptor }
   | { readonly type: "tagged"; readonly destination: string; readonly name: string; readonly descriptor: Descriptor }
-  /** Something failed and is tried again. */
-  | { readonly type: "retry"; readonly destination: string; readonly reason: string };
+  /**
+   * Something failed and is tried again. The destination is the place that it failed at: a registry's host, which may
+   * be the source's, or a store. The pause before it is in milliseconds.
+   */
+  | { readonly type: "retry"; readonly destination: string; readonly reason: string; readonly delay?: number };
 
 /** Takes events; must not throw. */
 export type EventListener = (event: TransferEvent) => void;

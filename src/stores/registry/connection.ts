@@ -8,6 +8,8 @@ export interface Patience {
   readonly attempts: number;
   /** The first delay in milliseconds; each further one doubles, up to 4 s. */
   readonly delay: number;
+  /** Told before an attempt is made again: why, and after which pause in milliseconds. */
+  readonly onAgain?: ((reason: string, delay: number) => void) | undefined;
 }
 
 /** What all repositories of one host share: connections, tokens, the request budget, what is known of the host. */

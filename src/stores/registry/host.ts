@@ -21,6 +21,8 @@ export interface HostParts {
   readonly origin: () => Promise<URL>;
   /** Attempts in a row that may bring nothing new, and the first pause between them in milliseconds. */
   readonly retry?: { readonly attempts?: number | undefined; readonly delay?: number | undefined } | undefined;
+  /** Told before a step of an upload or a download is made again: why, and after which pause in milliseconds. */
+  readonly onAgain?: ((reason: string, delay: number) => void) | undefined;
   /** How many requests have left for the host. */
   readonly sent?: () => number;
   readonly close?: () => Promise<void>;
@@ -65,6 +67,7 @@ export class RegistryHost implements AsyncDisposable {
       patience: {
         attempts: Math.max(1, parts.retry?.attempts ?? PATIENCE.attempts),
         delay: parts.retry?.delay ?? PATIENCE.delay,
+        onAgain: parts.onAgain,
       },
       origin: parts.origin,
     };

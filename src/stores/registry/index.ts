@@ -4,6 +4,6 @@
  */
 export type { Access } from "./connection.js";
 export { type HostParts, type Ping, RegistryHost } from "./host.js";
-export { type HostOptions, openHost } from "./open-host.js";
+export { type HostOptions, type HostRetry, openHost } from "./open-host.js";
 export type { RegistryStore } from "./registry-store.js";
 export type { RegistryTraits } from "./traits.js";

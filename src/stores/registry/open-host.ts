@@ -10,7 +10,6 @@ import {
   redirects,
   type RequestCounter,
   retry,
-  type RetryEvent,
   trace,
   type Transport,
   undiciTransport,
@@ -26,10 +25,18 @@ export interface HostOptions extends HostConfig {
   readonly registryToken?: string | undefined;
   /** Hosts of token services that are trusted although they are elsewhere. */
   readonly realms?: readonly string[] | undefined;
-  /** Called before what is safe to repeat is sent again. */
-  readonly onRetry?: ((event: RetryEvent) => void) | undefined;
+  /** Told before anything is sent again, be it a request or a step of a transfer that broke or stalled. */
+  readonly onRetry?: ((event: HostRetry) => void) | undefined;
   /** One line for each request, without secrets (`--debug`). */
   readonly log?: ((line: string) => void) | undefined;
+}
+
+/** Something is about to be sent to a host again. */
+export interface HostRetry {
+  /** What happened, in words and without secrets. */
+  readonly reason: string;
+  /** The pause before it, in milliseconds. */
+  readonly delay: number;
 }
 
 /** As often as a refused connection is tried by the retry middleware: a registry that is being started needs seconds. */
@@ -43,10 +50,11 @@ const PROBES = { attempts: 6, delay: 250 } as const;
 export function openHost(options: HostOptions): RegistryHost {
   const counter: RequestCounter = { requests: 0 };
   const undici = undiciTransport(options);
-  const again = retry({ ...options.retry, onRetry: options.onRetry });
+  const tell = (reason: string, delay: number): void => options.onRetry?.({ reason, delay });
+  const again = retry({ ...options.retry, onRetry: ({ reason, delay }) => tell(inWords(reason), delay) });
   let wired: Promise<Wired> | undefined;
   const ready = (): Promise<Wired> => {
-    wired ??= findOrigin(options)
+    wired ??= findOrigin(options, tell)
       .then(wire)
       .catch((error: unknown) => {
         wired = undefined;
@@ -56,20 +64,23 @@ export function openHost(options: HostOptions): RegistryHost {
   };
 
   function wire(registry: URL): Wired {
-    const around: Middleware[] = [
-      redirects(registry),
+    const within: Middleware[] = [
       budget({ concurrency: options.concurrency }),
       countRequests(counter),
       ...(options.log === undefined ? [] : [trace(options.log)]),
     ];
+    const around: Middleware[] = [redirects(registry), ...within];
     const foreign = compose(undici, again, ...around);
+    // A token service mostly stands at another host (Docker Hub's, GitLab's), and the credentials are for it:
+    // `authorise` has judged the realm, so secrets leave where the realm redirects, not where the registry ends.
+    const tokens: Transport = (request) => compose(undici, again, redirects(request.url), ...within)(request);
     const proof = authorise({
       host: options.name,
       registry,
       credentials: options.credentials ?? ANONYMOUS,
       registryToken: options.registryToken,
       realms: options.realms,
-      tokens: foreign,
+      tokens,
     });
     return { registry, foreign, transport: compose(undici, again, proof, ...around) };
   }
@@ -80,6 +91,7 @@ export function openHost(options: HostOptions): RegistryHost {
     foreign: async (request) => (await ready()).foreign(request),
     origin: async () => (await ready()).registry,
     retry: options.retry,
+    onAgain: tell,
     sent: () => counter.requests,
     close: async () => undici[Symbol.asyncDispose](),
   });
@@ -94,8 +106,8 @@ interface Wired {
 const ANONYMOUS: CredentialSource = { find: async () => undefined };
 
 /** The scheme is found before any request, so the middleware cannot repeat this for us. */
-async function findOrigin(options: HostOptions): Promise<URL> {
-  const attempts = new Attempts({ ...PROBES, ...(options.retry?.attempts === 1 ? { attempts: 1 } : {}) });
+async function findOrigin(options: HostOptions, onAgain: (reason: string, delay: number) => void): Promise<URL> {
+  const attempts = new Attempts({ ...PROBES, onAgain, ...(options.retry?.attempts === 1 ? { attempts: 1 } : {}) });
   for (;;) {
     try {
       return await probeScheme(options);
@@ -105,3 +117,6 @@ async function findOrigin(options: HostOptions): Promise<URL> {
     }
   }
 }
+
+/** The middleware names an answer by its status. */
+const inWords = (reason: string): string => (/^\d{3}$/.test(reason) ? `it answered ${reason}` : reason);

@@ -52,7 +52,9 @@ export class Attempts {
     const asked = parseRetryAfter(options.headers?.["retry-after"], Date.now());
     const backoff = Math.min(MAX_DELAY, this.#patience.delay * 2 ** (this.#barren - 1));
     // Jitter upward of half, so that parallel uploads that broke together do not come back together.
-    await pause(asked ?? backoff * (0.5 + Math.random() / 2), options.signal);
+    const delay = asked ?? backoff * (0.5 + Math.random() / 2);
+    this.#patience.onAgain?.(failure instanceof Error ? failure.message : "the attempt failed", delay);
+    await pause(delay, options.signal);
   }
 }
 
