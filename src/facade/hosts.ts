@@ -68,7 +68,7 @@ export class Hosts implements AsyncDisposable {
 /** Everything that is known of a host, from options and environment. */
 export function hostOptions(name: string, side: SideOptions, options: GantryOptions, places: Places): HostOptions {
   const env = options.env ?? {};
-  const { retry, retryDelay, concurrency, log } = options;
+  const { retry, retryDelay, timeouts, concurrency, log } = options;
   return {
     name,
     tls: side.tlsVerify === undefined ? undefined : side.tlsVerify ? "verify" : "skip",
@@ -81,6 +81,7 @@ export function hostOptions(name: string, side: SideOptions, options: GantryOpti
       noProxy: env["no_proxy"] ?? env["NO_PROXY"],
     },
     retry: { attempts: retry === undefined ? undefined : retry + 1, delay: retryDelay },
+    timeouts,
     concurrency: concurrency === undefined ? undefined : Math.max(concurrency, MIN_REQUESTS),
     userAgent: "gantry/0.1",
     log,

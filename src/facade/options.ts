@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { CredentialSource } from "../net/index.js";
+import type { CredentialSource, Timeouts } from "../net/index.js";
 import type { EventListener } from "../transfer/index.js";
 
 /** How one side of a transfer reaches its registries. */
@@ -29,6 +29,8 @@ export interface GantryOptions extends SideOptions {
   readonly retry?: number;
   /** Milliseconds between tries, instead of longer each time. */
   readonly retryDelay?: number;
+  /** How long a host may take before a request or a transfer counts as broken. What is left out is as it usually is. */
+  readonly timeouts?: Partial<Timeouts>;
   /**
    * The environment that settings are taken from: DOCKER_CONFIG, REGISTRY_AUTH_FILE, HTTPS_PROXY, XDG_DATA_HOME,
    * SOURCE_DATE_EPOCH and the like. A library reads no environment by itself: hand it `process.env` to use it.
