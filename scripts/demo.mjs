@@ -22,7 +22,8 @@ try {
   const registry = await startRegistry();
   const variable = ["--var", `DEMO_REGISTRY=${registry}`];
   show("build", "-f", plan, ...variable, "--push");
-  for (const name of [`${registry}/demo/web:1.0.0`, `${registry}/demo/web:latest`, `${registry}/mirror/web:1.0.0`]) show("validate", name);
+  for (const name of [`${registry}/demo/web:1.0.0`, `${registry}/demo/web:latest`, `${registry}/mirror/web:1.0.0`])
+    show("validate", name);
   show("ls", `${registry}/demo/web`);
   show("inspect", "--platform", "linux/arm64", `${registry}/demo/web:latest`);
   show("inspect", "--tree", `${registry}/mirror/web:1.0.0`);
@@ -38,12 +39,19 @@ try {
 /** Runs a command of gantry's as a user would, shown with what it prints. */
 function show(...args) {
   console.log(`\n$ gantry ${args.join(" ")}`);
-  const result = spawnSync(process.execPath, [gantry, ...args], { cwd: root, env, stdio: ["ignore", "inherit", "inherit"] });
+  const result = spawnSync(process.execPath, [gantry, ...args], {
+    cwd: root,
+    env,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   if (result.status !== 0) throw new Error(`gantry ${args[0]} ended with ${result.status ?? result.signal}`);
 }
 
 async function startRegistry() {
-  server = spawn(process.execPath, [gantry, "serve", "--listen", "127.0.0.1:0", "--root", join(work, "registry")], { env, stdio: ["ignore", "pipe", "inherit"] });
+  server = spawn(process.execPath, [gantry, "serve", "--listen", "127.0.0.1:0", "--root", join(work, "registry")], {
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   for await (const line of createInterface({ input: server.stdout })) {
     console.log(`$ gantry serve --listen 127.0.0.1:0\n${line}`);
     return new URL(line).host;
@@ -53,15 +61,29 @@ async function startRegistry() {
 
 /** The application: one static binary a platform, out of the packages that carry them. */
 function fetchBinaries() {
-  for (const [arch, cpu] of [["amd64", "x64"], ["arm64", "arm64"]]) {
+  for (const [arch, cpu] of [
+    ["amd64", "x64"],
+    ["arm64", "arm64"],
+  ]) {
     const target = join(root, "examples/web-app/bin", arch, "esbuild");
     if (existsSync(target)) continue;
     const name = `@esbuild/linux-${cpu}`;
     const folder = join(work, cpu);
     console.log(`Fetching ${name}@${ESBUILD} ...`);
     mkdirSync(folder, { recursive: true });
-    const flags = ["--no-save", "--no-audit", "--no-fund", "--force", "--ignore-scripts", "--loglevel=error", "--os=linux", `--cpu=${cpu}`];
-    const npm = spawnSync("npm", ["install", "--prefix", folder, ...flags, `${name}@${ESBUILD}`], { stdio: ["ignore", "ignore", "inherit"] });
+    const flags = [
+      "--no-save",
+      "--no-audit",
+      "--no-fund",
+      "--force",
+      "--ignore-scripts",
+      "--loglevel=error",
+      "--os=linux",
+      `--cpu=${cpu}`,
+    ];
+    const npm = spawnSync("npm", ["install", "--prefix", folder, ...flags, `${name}@${ESBUILD}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     if (npm.status !== 0) throw new Error(`${name} could not be fetched`);
     mkdirSync(join(target, ".."), { recursive: true });
     copyFileSync(join(folder, "node_modules", name, "bin/esbuild"), target);

@@ -114,7 +114,13 @@ export async function buildImages(options: BuildOptions, building: Building): Pr
 function baseError(error: unknown, name: string): unknown {
   if (!GantryError.is(error)) return error;
   const { code, message, registry, hint, facts, cause } = error;
-  return new GantryError(code, `the base cannot be had: ${message}`, { where: name, registry, hint, facts, cause: cause ?? error });
+  return new GantryError(code, `the base cannot be had: ${message}`, {
+    where: name,
+    registry,
+    hint,
+    facts,
+    cause: cause ?? error,
+  });
 }
 
 async function readPlan(options: BuildOptions, { env, cwd }: Building) {
