@@ -133,10 +133,7 @@ function makeFiles(folder: string, { reversed, umask, times }: MakeFiles): strin
     const image = {
       name: "app",
       platforms: ["linux/amd64", "linux/arm64/v8"],
-      layers: [
-        { files: { "./app": "/app" }, owner: "1000:1000" },
-        { files: { "./app/nested/run": "/usr/bin/run" } },
-      ],
+      layers: [{ files: { "./app": "/app" }, owner: "1000:1000" }, { files: { "./app/nested/run": "/usr/bin/run" } }],
       config: { entrypoint: ["/usr/bin/run"], env: { B: "2", A: "1" }, labels: { z: "1", a: "2" } },
       annotations: { z: "1", a: "2" },
     };

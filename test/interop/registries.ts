@@ -25,6 +25,8 @@ export interface RegistryOptions {
   /** `basic`: user and password of `basicUser`. */
   readonly auth?: "basic" | TokenServer;
   readonly tls?: Certificates;
+  /** Ask callers for a certificate of the same authority (Debian's registry and distribution 3). */
+  readonly clientCertificates?: boolean;
 }
 
 /** The one user of registries with Basic auth. The hash is bcrypt's, made once, so that no htpasswd program is needed. */
@@ -61,12 +63,20 @@ const launchers: Record<RegistryKind, (root: string, o: RegistryOptions, kind: R
   gantry: startGantry,
 };
 
-function startDistribution(root: string, { auth, tls }: RegistryOptions, kind: RegistryKind): Promise<Running> {
+function startDistribution(
+  root: string,
+  { auth, tls, clientCertificates }: RegistryOptions,
+  kind: RegistryKind,
+): Promise<Running> {
+  const authorities = clientCertificates === true && tls !== undefined ? { clientcas: [tls.authority] } : {};
   const config = {
     version: "0.1",
     log: { level: "info", accesslog: { disabled: true } },
     storage: { filesystem: { rootdirectory: join(root, "data") }, delete: { enabled: true } },
-    http: { addr: "127.0.0.1:0", ...(tls ? { tls: { certificate: tls.certificate, key: tls.key } } : {}) },
+    http: {
+      addr: "127.0.0.1:0",
+      ...(tls ? { tls: { certificate: tls.certificate, key: tls.key, ...authorities } } : {}),
+    },
     ...(auth === "basic" ? { auth: { htpasswd: { realm: "interop", path: join(root, "htpasswd") } } } : {}),
     ...(typeof auth === "object"
       ? {
