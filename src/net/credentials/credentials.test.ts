@@ -86,7 +86,11 @@ describe("keys (threats.md rows 12, 20)", () => {
   });
 
   test("is its own key", () => {
-    fc.assert(fc.property(fc.domain(), (host) => expect(authKey(authKey(`https://${host}/v2/`))).toBe(authKey(host))));
+    fc.assert(
+      fc.property(fc.domain(), (host) => {
+        expect(authKey(authKey(`https://${host}/v2/`))).toBe(authKey(host));
+      }),
+    );
   });
 
   test.each([
