@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { gunzipSync, gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -16,6 +16,9 @@ async function* chunks(bytes: Uint8Array, ...sizes: number[]): AsyncGenerator<Ui
     at += size;
   }
 }
+
+/** Whether a tool to compare with is there; gantry itself needs none. */
+const has = (tool: string): boolean => spawnSync(tool, ["--version"]).status === 0;
 
 describe("compress and decompress", () => {
   it.each(["gzip", "zstd", "none"] as const)(
@@ -71,8 +74,9 @@ describe("compress and decompress", () => {
     const bytes = Buffer.alloc(9_000_000, "the quick brown fox ");
     const gz = await readAll(compress(chunks(bytes, 65536), "gzip"), MANY);
     expect(gunzipSync(gz).equals(bytes)).toBe(true);
-    execFileSync("gzip", ["-t"], { input: gz });
+    if (has("gzip")) execFileSync("gzip", ["-t"], { input: gz });
     const zst = await readAll(compress(chunks(bytes, 65536), "zstd"), MANY);
-    expect(execFileSync("zstd", ["-dcq"], { input: zst, maxBuffer: MANY }).equals(bytes)).toBe(true);
+    if (has("zstd")) expect(execFileSync("zstd", ["-dcq"], { input: zst, maxBuffer: MANY }).equals(bytes)).toBe(true);
+    expect(Buffer.from(await readAll(decompress(chunks(zst, 4096), "zstd"), MANY)).equals(bytes)).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { readAll, unzstd, zstd } from "./index.js";
 import { unzstdInJavaScript } from "./unzstd-javascript.js";
@@ -12,10 +12,12 @@ async function* chunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 
 const text = Buffer.alloc(700_000, "a quick brown layer ");
 const SKIPPABLE = Uint8Array.of(0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3);
+const hasTool = spawnSync("zstd", ["--version"]).status === 0;
+if (!hasTool) console.log("skipped: comparisons with the zstd command, which is not installed");
 const tool = (input: Uint8Array, ...options: readonly string[]): Buffer =>
-  execFileSync("zstd", ["-cq", ...options], { input, maxBuffer: MANY });
+  hasTool ? execFileSync("zstd", ["-cq", ...options], { input, maxBuffer: MANY }) : Buffer.alloc(0);
 
-describe("unzstd", () => {
+describe.skipIf(!hasTool)("unzstd", () => {
   const parts = [
     SKIPPABLE,
     tool(text),
@@ -77,7 +79,8 @@ describe("zstd", () => {
   it("writes what the tool reads, the same bytes however it is chunked", async () => {
     const bytes = Buffer.alloc(9_000_000, text);
     const packed = await readAll(zstd(chunks(bytes, 100_000)), MANY);
-    expect(tool(packed, "-d").equals(bytes)).toBe(true);
+    if (hasTool) expect(tool(packed, "-d").equals(bytes)).toBe(true);
+    expect(Buffer.from(await readAll(unzstd(chunks(packed, 999)), MANY)).equals(bytes)).toBe(true);
     const again = await readAll(zstd(chunks(bytes, 1 << 22)), MANY);
     expect(Buffer.compare(packed, again)).toBe(0);
   });
