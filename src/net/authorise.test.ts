@@ -34,10 +34,12 @@ interface Client extends AsyncDisposable {
 /** Middleware in the order of the room's door, without retries. */
 function client(origin: TestOrigin, credentials: CredentialSource, more: Partial<AuthoriseOptions> = {}): Client {
   const wire = undiciTransport({ name: origin.host });
-  const around = redirects(origin.url);
-  const tokens = compose(wire, around);
+  const tokens = compose(wire, redirects());
   const options = { host: origin.host, registry: origin.url, credentials, tokens, ...more };
-  return { send: compose(wire, authorise(options), around), [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose]() };
+  return {
+    send: compose(wire, authorise(options), redirects(origin.url)),
+    [Symbol.asyncDispose]: () => wire[Symbol.asyncDispose](),
+  };
 }
 
 const pull = (origin: TestOrigin, more: Partial<HttpRequest> = {}): HttpRequest => ({
@@ -99,6 +101,14 @@ describe("bearer tokens", () => {
       client_id: "gantry",
       account: "ci",
     });
+  });
+
+  test("are fetched with Basic from a service at another host that is allowed, as Docker Hub's is", async () => {
+    await using service = await startOrigin((_, response) => response.end('{"token":"t1"}'), { address: "127.0.0.2" });
+    await using origin = await tokenRegistry({ challenge: () => `Bearer realm="${service.url.href}token"` });
+    await using c = client(origin, source(basic()), { realms: ["127.0.0.2"] });
+    expect(await textOf(await c.send(pull(origin)))).toBe("content");
+    expect(service.seen.map(({ headers }) => headers.authorization)).toEqual([CI]);
   });
 
   test("are fetched without credentials where there are none", async () => {

@@ -16,7 +16,10 @@ export interface AuthoriseOptions {
   /** Where that host answers: the only origin that gets an Authorization. */
   readonly registry: URL;
   readonly credentials: CredentialSource;
-  /** Sends the requests to token services: the host's transport without `authorise`. */
+  /**
+   * Sends the requests to token services, which mostly stand at another host: the host's transport without `authorise`,
+   * and with `redirects()` that has no home, since the realm was judged here.
+   */
   readonly tokens: Transport;
   /** Sent as it is, instead of anything else (`--registry-token`). */
   readonly registryToken?: string | undefined;

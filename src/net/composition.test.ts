@@ -33,7 +33,8 @@ function client(
     credential: { kind: "basic", username: "ci", password: "S3CRET" },
     origin: "--creds",
   });
-  const tokens = compose(undici, retry({ sleep }), ...wire);
+  const tokens = compose(undici, retry({ sleep }), redirects(), ...wire);
+  const proof = authorise({ host: origin.host, registry, credentials, tokens });
   const send = compose(
     undici,
     retry({ sleep }),

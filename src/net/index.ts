@@ -5,9 +5,10 @@
  * The order in which a registry's client composes them, outermost first:
  *
  * ```ts
- * const wire = [redirects(registry), budget(limits), countRequests(counter), trace(log)];
- * const tokens = compose(undici, retry(policy), ...wire);
- * const transport = compose(undici, retry(policy), authorise({ host, registry, credentials, tokens }), ...wire);
+ * const wire = [budget(limits), countRequests(counter), trace(log)];
+ * const tokens = compose(undici, retry(policy), redirects(), ...wire);
+ * const proof = authorise({ host, registry, credentials, tokens });
+ * const transport = compose(undici, retry(policy), proof, redirects(registry), ...wire);
  * ```
  *
  * Retries stand outside, for a request that is sent again needs a token that is alive; redirects inside `authorise`,

@@ -15,11 +15,13 @@ const SECRET = new Set(["authorization", "cookie", "proxy-authorization"]);
  * 18; distribution-spec: "clients MUST NOT forward Authorization across host boundaries"). Never down from HTTPS,
  * never from outside into a private network (`checkTarget`).
  *
- * @param registry where the requests on behalf of a host begin
+ * @param home where the requests on behalf of a host belong: one that begins elsewhere has no secrets and is checked
+ *   like a redirect. Without it each request's own origin is its home, for what was judged before (token services).
  * @throws GantryError ORIGIN_REFUSED, REGISTRY_PROTOCOL for a loop or more than ten steps
  */
-export function redirects(registry: URL): Middleware {
+export function redirects(home?: URL): Middleware {
   return (next) => async (request) => {
+    const registry = home ?? request.url;
     // A registry's answers lead here too: an upload's Location, a page's Link, a foreign layer's URL.
     if (!sameOrigin(request.url, registry)) checkTarget(registry, request.url, registry, "sends us to");
     let current = sameOrigin(request.url, registry) ? request : withoutSecrets(request);
