@@ -41,8 +41,7 @@ const results = [];
 for (const name of wanted) {
   const { title, run } = await import(`./cases/${name}.mjs`);
   console.error(`${title} ...`);
-  const tables = await run({ work, scale: values.scale, servers: values.server.split(",") });
-  for (const table of tables) {
+  for await (const table of run({ work, scale: values.scale, servers: values.server.split(",") })) {
     const heading = table.title ? `${title}: ${table.title}` : title;
     results.push({ case: name, title: heading, rows: table.rows });
     console.log(`### ${heading}\n\n${markdown(table.rows)}\n`);

@@ -9,9 +9,8 @@ import { bigFile, scales, writePlan } from "../trees.mjs";
 
 export const title = "One large layer";
 
-export async function run({ work, scale, servers }) {
+export async function* run({ work, scale, servers }) {
   const source = bigFile(scale);
-  const tables = [];
   for (const kind of servers) {
     const folder = join(work, "big");
     mkdirSync(folder, { recursive: true });
@@ -42,11 +41,10 @@ export async function run({ work, scale, servers }) {
       }
       const used = { tool: `${kind}, all the time`, peak: peakOf(server.pid) };
       const size = `${(scales[scale].big / 1024 ** 3).toFixed(2)} GiB`;
-      tables.push({ title: `${size}, ${kind}`, rows: [...rows, used] });
+      yield { title: `${size}, ${kind}`, rows: [...rows, used] };
     } finally {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
     }
   }
-  return tables;
 }

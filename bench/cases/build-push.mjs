@@ -10,10 +10,9 @@ import { fiveLayers, layers, scales, writePlan } from "../trees.mjs";
 
 export const title = "Build and push five layers";
 
-export async function run({ work, scale, servers }) {
+export async function* run({ work, scale, servers }) {
   const tree = fiveLayers(scale);
   const tools = Object.keys(builders).filter((tool) => tool === "gantry" || peer(tool) !== undefined);
-  const tables = [];
   for (const kind of servers) {
     const cold = await alternate(tools, scales[scale].runs, (tool) => once(tool, { kind, work, tree }));
     const rows = [];
@@ -21,15 +20,14 @@ export async function run({ work, scale, servers }) {
       const counted = await once(tool, { kind, work, tree, count: true });
       rows.push({ tool, ...cold.get(tool), requests: counted.requests, bytes: counted.bytes });
     }
-    tables.push({ title: `into ${kind}, nothing cached`, rows });
+    yield { title: `into ${kind}, nothing cached`, rows };
     const again = [];
     for (const tool of tools) {
       const counted = await once(tool, { kind, work, tree, count: true, again: scales[scale].runs });
       again.push({ tool, ...counted.again, requests: counted.again.requests });
     }
-    tables.push({ title: `into ${kind}, again with nothing changed, same tag`, rows: again });
+    yield { title: `into ${kind}, again with nothing changed, same tag`, rows: again };
   }
-  return tables;
 }
 
 async function once(tool, { kind, work, tree, count = false, again = 0 }) {

@@ -10,7 +10,7 @@ import { fiveLayers, layers, scales, writePlan } from "../trees.mjs";
 
 export const title = "Copy five layers from registry to registry";
 
-export async function run({ work, scale, servers }) {
+export async function* run({ work, scale, servers }) {
   const source = await startServer("docker-registry", work);
   try {
     const plan = join(work, "copy.yaml");
@@ -26,7 +26,6 @@ export async function run({ work, scale, servers }) {
     });
     const blobs = await blobsOf(from);
     const tools = [...Object.keys(copiers).filter((tool) => tool === "gantry" || peer(tool)), "curl (the limit)"];
-    const tables = [];
     for (const kind of servers) {
       const context = { kind, work, source, from, blobs };
       const cold = await alternate(tools, scales[scale].runs, (tool) => toEmpty(tool, context));
@@ -40,14 +39,13 @@ export async function run({ work, scale, servers }) {
         repeats.push({ tool, ...counted.again });
         mounts.push({ tool, ...counted.mount });
       }
-      tables.push({ title: `to an empty ${kind}`, rows });
-      tables.push({ title: `to ${kind} again, same tag (one run, through the counting proxy)`, rows: repeats });
-      tables.push({
+      yield { title: `to an empty ${kind}`, rows };
+      yield { title: `to ${kind} again, same tag (one run, through the counting proxy)`, rows: repeats };
+      yield {
         title: `inside ${kind}, to another repository (one run, through the counting proxy)`,
         rows: mounts,
-      });
+      };
     }
-    return tables;
   } finally {
     await source.stop();
     rmSync(join(work, "maker"), { recursive: true, force: true });

@@ -6,7 +6,7 @@ import { scales } from "../trees.mjs";
 
 export const title = "Start-up";
 
-export async function run({ work, scale }) {
+export async function* run({ work, scale }) {
   const commands = {
     "gantry version": [...gantry, "version"],
     "gantry help": [...gantry, "help"],
@@ -20,5 +20,5 @@ export async function run({ work, scale }) {
   const tools = Object.keys(commands);
   for (const tool of tools) await measureAll([commands[tool]], { env });
   const figures = await alternate(tools, scales[scale].starts, (tool) => measureAll([commands[tool]], { env }));
-  return [{ rows: tools.map((tool) => ({ tool, ...figures.get(tool) })) }];
+  yield { rows: tools.map((tool) => ({ tool, ...figures.get(tool) })) };
 }
