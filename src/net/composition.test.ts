@@ -35,12 +35,7 @@ function client(
   });
   const tokens = compose(undici, retry({ sleep }), redirects(), ...wire);
   const proof = authorise({ host: origin.host, registry, credentials, tokens });
-  const send = compose(
-    undici,
-    retry({ sleep }),
-    authorise({ host: origin.host, registry, credentials, tokens }),
-    ...wire,
-  );
+  const send = compose(undici, retry({ sleep }), proof, redirects(registry), ...wire);
   return { send, [Symbol.asyncDispose]: () => undici[Symbol.asyncDispose]() };
 }
 
