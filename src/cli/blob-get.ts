@@ -13,6 +13,7 @@ export const blobGet: Command = {
       short: "o",
       kind: "text",
       value: "FILE",
+      completes: "file",
       help: "write there instead of stdout; the file appears when it is complete and verified",
     },
   ],

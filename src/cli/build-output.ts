@@ -29,7 +29,7 @@ export async function printBuild(
   }
   const objects = built.map(({ name, report, layersBuilt, layersCached }) => ({
     name,
-    ...toJson(report, requests),
+    ...toJson(context, report, requests),
     layers: { built: layersBuilt, cached: layersCached },
   }));
   context.print(objects.length === 1 ? objects[0] : { images: objects, requests }, "");

@@ -10,12 +10,13 @@ export const build: Command = {
     "Builds the images of a plan file (gantry.yaml), or only the TARGETs among them, into gantry's own store. --push publishes them under the plan's tags and those of -t. The same input gives the same digest, on any machine.",
   args: [{ name: "target", help: "names of images in the plan; all when left out", optional: true, variadic: true }],
   options: [
-    { name: "file", short: "f", kind: "text", value: "FILE", help: "the plan file (gantry.yaml)" },
+    { name: "file", short: "f", kind: "text", value: "FILE", completes: "file", help: "the plan file (gantry.yaml)" },
     {
       name: "tag",
       short: "t",
       kind: "list",
       value: "NAME",
+      completes: "image",
       help: "also under this name (any image name; with --push a registry's)",
     },
     { name: "var", kind: "list", value: "NAME=VALUE", help: "a variable of the plan file" },

@@ -1,5 +1,6 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
+import { printList } from "./list-output.js";
 import { NETWORK } from "./options.js";
 
 export const catalog: Command = {
@@ -14,10 +15,6 @@ export const catalog: Command = {
 async function runCatalog(context: Context): Promise<void> {
   const { given, signal } = context;
   const gantry = await context.gantry();
-  const repositories: string[] = [];
-  for await (const repository of gantry.catalog(given.argument("host"), { signal })) {
-    if (context.json) repositories.push(repository);
-    else context.terminal.out(`${repository}\n`);
-  }
-  context.print({ host: given.argument("host"), repositories }, "");
+  const host = given.argument("host");
+  await printList(context, gantry.catalog(host, { signal }), { about: { host }, key: "repositories" });
 }

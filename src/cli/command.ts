@@ -12,8 +12,12 @@ export interface OptionSpec {
   /** What stands for the value in help: `PATH`. */
   readonly value?: string;
   readonly help: string;
-  /** What completion may offer as values. */
+  /** The values that there are. */
   readonly choices?: readonly string[];
+  /** What completion offers as values. */
+  readonly completes?: "file" | "folder" | "image";
+  /** The heading in help; a command's own options have none. */
+  readonly heading?: string;
 }
 
 /** One argument of a command. */
@@ -23,7 +27,7 @@ export interface ArgumentSpec {
   readonly optional?: boolean;
   readonly variadic?: boolean;
   /** What completion offers. */
-  readonly completes?: "image" | "file" | "command" | "host";
+  readonly completes?: "image" | "command" | "host" | "shell";
 }
 
 /** A command of the command line. Each has a file of its own; what is heavy is imported when it runs. */
@@ -37,6 +41,18 @@ export interface Command {
   /** Whole command lines that run, shown by `gantry help COMMAND`. */
   readonly examples: readonly string[];
   run(context: Context): Promise<void>;
+}
+
+/** Commands that belong together, under the heading that help gives them. */
+export interface CommandGroup {
+  readonly heading: string;
+  readonly commands: readonly Command[];
+}
+
+/** All commands: those that people use in groups, and every one. */
+export interface CommandTable {
+  readonly groups: readonly CommandGroup[];
+  readonly commands: readonly Command[];
 }
 
 /** How one command's arguments and options were given, by name, each read as what its spec says. */

@@ -1,7 +1,7 @@
 import { blobGet } from "./blob-get.js";
 import { build } from "./build.js";
 import { catalog } from "./catalog.js";
-import type { Command } from "./command.js";
+import type { CommandGroup, CommandTable } from "./command.js";
 import { complete, completion } from "./completion.js";
 import { copy } from "./copy.js";
 import { digest } from "./digest.js";
@@ -19,26 +19,16 @@ import { serve } from "./serve.js";
 import { validate } from "./validate.js";
 import { version } from "./version.js";
 
-/** Every command, in the order of help: make, move, look, tidy, the rest. */
-export const COMMANDS: readonly Command[] = [
-  build,
-  push,
-  pull,
-  copy,
-  inspect,
-  digest,
-  ls,
-  catalog,
-  validate,
-  manifestGet,
-  blobGet,
-  images,
-  rm,
-  login,
-  logout,
-  serve,
-  completion,
-  version,
-  help,
-  complete,
+const GROUPS: readonly CommandGroup[] = [
+  { heading: "Make and move", commands: [build, push, pull, copy] },
+  { heading: "Look", commands: [inspect, digest, ls, catalog, validate, manifestGet, blobGet] },
+  { heading: "Keep and tidy", commands: [images, rm] },
+  { heading: "Registries", commands: [login, logout, serve] },
+  { heading: "This program", commands: [help, completion, version] },
 ];
+
+/** Every command, as help lists them; the last is what completion scripts call. */
+export const COMMANDS: CommandTable = {
+  groups: GROUPS,
+  commands: [...GROUPS.flatMap(({ commands }) => commands), complete],
+};

@@ -1,67 +1,81 @@
-import type { Command } from "./command.js";
-import { optionsOf } from "./program.js";
+import type { CommandTable } from "./command.js";
+import { optionsOf } from "./options.js";
 
-/** The shells that have a script. */
-export type Shell = keyof typeof SCRIPTS;
-
-/** Each script hands the words so far to `gantry __complete` and offers what comes back; files where nothing does. */
-export const SCRIPTS = {
-  bash: `# bash completion for gantry
-_gantry() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" IFS=$'\\n'
-  # The colon is part of image names; bash splits words at it.
-  if declare -F _get_comp_words_by_ref >/dev/null; then
-    local words cword
-    _get_comp_words_by_ref -n := cur words cword
-    COMPREPLY=($(compgen -W "$(gantry __complete -- "\${words[@]:1:cword}" 2>/dev/null)" -- "$cur"))
-    declare -F __ltrim_colon_completions >/dev/null && __ltrim_colon_completions "$cur"
-  else
-    COMPREPLY=($(compgen -W "$(gantry __complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "$cur"))
-  fi
-}
-complete -o default -F _gantry gantry
-`,
-  zsh: `#compdef gantry
-_gantry() {
-  local -a found
-  found=("\${(@f)$(gantry __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  if [[ -n "$found" ]]; then compadd -a found; else _files; fi
-}
-if [[ "$funcstack[1]" = _gantry ]]; then _gantry "$@"; else compdef _gantry gantry; fi
-`,
-  fish: `# fish completion for gantry
-complete -c gantry -a '(gantry __complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
-`,
-} as const;
-
-/** Candidates for the last of `words`. */
+/**
+ * Candidates for the last of `words`, one a line as the scripts want them; `undefined` where files complete.
+ * What `--option=` is written together is answered whole.
+ */
 export async function completions(
-  commands: readonly Command[],
+  { commands, groups }: CommandTable,
   words: readonly string[],
   images: () => AsyncIterable<string>,
 ): Promise<readonly string[]> {
-  const visible = commands.filter(({ name }) => !name.startsWith("__"));
+  const visible = groups.flatMap((group) => group.commands);
   const last = words.at(-1) ?? "";
   const before = words.slice(0, -1);
-  const command = visible.find(({ name }) => name === before.slice(0, name.split(" ").length).join(" "));
+  const fitting = (candidates: readonly string[]): string[] =>
+    candidates.filter((candidate) => candidate.startsWith(last));
+  const command = commands
+    .toSorted((a, b) => b.name.length - a.name.length)
+    .find(({ name }) => name === before.slice(0, name.split(" ").length).join(" "));
   if (command === undefined) {
-    const depth = before.length;
     const next = visible
-      .filter(({ name }) => name.split(" ").slice(0, depth).join(" ") === before.join(" "))
-      .map(({ name }) => name.split(" ")[depth]);
-    return [...new Set(next)].filter((word): word is string => word?.startsWith(last) === true);
+      .map(({ name }) => name.split(" "))
+      .filter((name) => name.slice(0, before.length).join(" ") === before.join(" "))
+      .flatMap((name) => name[before.length] ?? []);
+    return fitting([...new Set(next)]);
   }
   const options = optionsOf(command);
-  const previous = options.find(
-    ({ name, short }) => before.at(-1) === `--${name}` || (short !== undefined && before.at(-1) === `-${short}`),
+  const joined = /^--([a-z-]+)=/.exec(last);
+  const previous = before.at(-1);
+  const wanted = options.find(({ name, short }) =>
+    joined === null
+      ? previous === `--${name}` || (short !== undefined && previous === `-${short}`)
+      : joined[1] === name,
   );
-  if (previous !== undefined && previous.kind !== "boolean")
-    return (previous.choices ?? []).filter((choice) => choice.startsWith(last));
-  if (last.startsWith("-")) return options.map(({ name }) => `--${name}`).filter((name) => name.startsWith(last));
-  const argument = command.args[Math.min(command.args.length - 1, before.length - command.name.split(" ").length)];
-  if (argument?.completes === "command") return visible.map(({ name }) => name).filter((name) => name.startsWith(last));
-  if (argument?.completes !== "image") return [];
-  const names: string[] = [];
-  for await (const name of images()) if (name.startsWith(last)) names.push(name);
-  return names;
+  if (wanted !== undefined && (wanted.kind !== "boolean" || joined !== null)) {
+    const prefix = joined?.[0] ?? "";
+    const choices = wanted.kind === "boolean" ? ["true", "false"] : (wanted.choices ?? []);
+    const names = wanted.completes === "image" ? await collect(images()) : [];
+    return fitting([...choices, ...names].map((value) => prefix + value));
+  }
+  if (last.startsWith("-") && !before.includes("--")) return fitting(options.map(({ name }) => `--${name}`));
+  const given = argumentsGiven(before.slice(command.name.split(" ").length), options);
+  const argument = command.args[Math.min(command.args.length - 1, given)];
+  if (argument === undefined || (given >= command.args.length && command.args.at(-1)?.variadic !== true)) return [];
+  switch (argument.completes) {
+    case "command":
+      return fitting([...new Set(visible.flatMap(({ name }) => name.split(" ")[given] ?? []))]);
+    case "shell":
+      return fitting(["bash", "zsh", "fish"]);
+    case "image": {
+      const names = await collect(images());
+      // In gantry's own store by transport; a bare name of the same image is a registry's, or what `push` looks for.
+      return fitting([...TRANSPORTS, ...names, ...names.map((name) => `local:${name}`)]);
+    }
+    default:
+      return [];
+  }
+}
+
+const TRANSPORTS = ["docker://", "oci:", "local:"];
+
+/** How many of the words are arguments and not options or their values. */
+function argumentsGiven(words: readonly string[], options: ReturnType<typeof optionsOf>): number {
+  let count = 0;
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at]!;
+    if (!word.startsWith("-") || word === "-") count += 1;
+    else if (!word.includes("=")) {
+      const option = options.find(({ name, short }) => word === `--${name}` || word === `-${short}`);
+      if (option !== undefined && option.kind !== "boolean") at += 1;
+    }
+  }
+  return count;
+}
+
+async function collect(names: AsyncIterable<string>): Promise<string[]> {
+  const found: string[] = [];
+  for await (const name of names) found.push(name);
+  return found;
 }

@@ -1,23 +1,35 @@
 import { GantryError } from "../errors.js";
 import type { Gantry, GantryOptions, SideOptions } from "../gantry.js";
-import type { Given } from "./command.js";
-import { createProgress, type Progress, progressMode } from "./progress.js";
-import type { Terminal } from "./terminal.js";
+import type { CommandTable, Given } from "./command.js";
+import { maskSecret } from "./github-actions.js";
+import { createProgress, type Progress, progressMode, retryLine } from "./progress.js";
+import { printable, type Terminal } from "./terminal.js";
+
+/** What a {@link Context} is made of. */
+export interface ContextParts {
+  readonly commands: CommandTable;
+  readonly given: Given;
+  readonly terminal: Terminal;
+  readonly signal: AbortSignal;
+}
 
 /** What a command runs with: its arguments, the terminal, and gantry with the common options applied. */
 export class Context {
+  readonly commands: CommandTable;
   readonly given: Given;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  readonly #started = performance.now();
   /** What the process ends with when the command does not throw. */
   exitCode = 0;
   #gantry: Promise<Gantry> | undefined;
   #progress: Promise<Progress> | undefined;
 
-  constructor(given: Given, terminal: Terminal, signal: AbortSignal) {
+  constructor({ commands, given, terminal, signal }: ContextParts) {
+    this.commands = commands;
     this.given = given;
     this.terminal = terminal;
     this.signal = signal;
@@ -35,7 +47,10 @@ export class Context {
   progress(): Promise<Progress> {
     this.#progress ??= createProgress(
       this.terminal,
-      progressMode(this.terminal, this.given.text("progress"), this.quiet),
+      progressMode(this.terminal, this.given.text("progress"), {
+        quiet: this.quiet,
+        debug: this.given.flag("debug") ?? false,
+      }),
     );
     return this.#progress;
   }
@@ -48,7 +63,20 @@ export class Context {
 
   /** A remark for people, on stderr. */
   note(text: string): void {
-    if (!this.quiet) this.terminal.err(`${text}\n`);
+    if (!this.quiet) this.terminal.err(`${printable(text)}\n`);
+  }
+
+  /** The one platform that `--platform` names, for commands that read one image. @throws GantryError USAGE */
+  platform(): { readonly platform?: string } {
+    const [platform, ...others] = this.given.list("platform");
+    if (others.length > 0)
+      throw new GantryError("USAGE", "this command reads one platform", { hint: "Give --platform once." });
+    return platform === undefined ? {} : { platform };
+  }
+
+  /** Seconds since the command began: what it read and planned is part of what a write took. */
+  get seconds(): number {
+    return (performance.now() - this.#started) / 1000;
   }
 
   /** Reads standard input whole, for passwords and documents. */
@@ -84,6 +112,7 @@ export class Context {
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(retry === undefined ? {} : { retry }),
       ...(retryDelay === undefined ? {} : { retryDelay }),
+      onRetry: (event) => this.note(retryLine(event)),
       ...(given.flag("debug") ? { log: (line: string) => terminal.err(`${line}\n`) } : {}),
     };
   }
@@ -100,6 +129,8 @@ export class Context {
         hint: "Give one of them.",
       });
     }
+    if (creds !== undefined) maskSecret(this.terminal, creds.slice(creds.indexOf(":") + 1));
+    if (registryToken !== undefined) maskSecret(this.terminal, registryToken);
     return {
       ...(authFile === undefined ? {} : { authFile }),
       ...(creds === undefined ? {} : { creds }),

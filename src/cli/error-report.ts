@@ -1,6 +1,7 @@
 import { GantryError } from "../errors.js";
 import { EXIT, exitCodeOf } from "./exit-code.js";
-import { printable, type Terminal } from "./terminal.js";
+import { annotateError } from "./github-actions.js";
+import { oneLine, printable, type Terminal } from "./terminal.js";
 
 /** How the command line tells of a failure. */
 export interface ErrorStyle {
@@ -14,9 +15,7 @@ export function toGantryError(error: unknown): GantryError {
   if (error instanceof Error) {
     if (error.name === "AbortError") return new GantryError("INTERRUPTED", "interrupted", { cause: error });
     const code = "code" in error ? String(error.code) : "";
-    if (code === "ENOENT") return new GantryError("FILE_NOT_FOUND", error.message, { cause: error });
-    if (code === "ENOSPC" || code === "EDQUOT") return new GantryError("DISK_FULL", error.message, { cause: error });
-    if (/^E[A-Z]+$/.test(code)) return new GantryError("IO", error.message, { cause: error });
+    if (/^E[A-Z0-9]+$/.test(code)) return systemError(error, code);
     return new GantryError("INTERNAL", error.message, {
       cause: error,
       hint: "This is a bug in gantry; run again with --debug and report it.",
@@ -25,13 +24,20 @@ export function toGantryError(error: unknown): GantryError {
   return new GantryError("INTERNAL", String(error));
 }
 
+/** Node says `EACCES: permission denied, open '/etc/x'`; people read "permission denied (/etc/x)". */
+function systemError(error: Error, code: string): GantryError {
+  const kind = code === "ENOENT" ? "FILE_NOT_FOUND" : code === "ENOSPC" || code === "EDQUOT" ? "DISK_FULL" : "IO";
+  const said = /^E[A-Z0-9]+: ([^,]+),/.exec(error.message)?.[1] ?? error.message;
+  const path = "path" in error && typeof error.path === "string" ? error.path : undefined;
+  return new GantryError(kind, said, { where: path, cause: error });
+}
+
 /** Prints the one error: a line on stderr, or an object on stdout under `--json`. Answers the exit code. */
 export function reportError(thrown: unknown, terminal: Terminal, style: ErrorStyle): number {
   const error = toGantryError(thrown);
   const exitCode = exitCodeOf(error.code);
   if (style.json) terminal.out(`${JSON.stringify({ error: error.toJSON() })}\n`);
-  if (terminal.env["GITHUB_ACTIONS"] === "true")
-    terminal.err(`::error title=gantry::${escapeAnnotation(errorLine(error))}\n`);
+  annotateError(terminal, errorLine(error), error.where);
   if (!style.json || exitCode === EXIT.interrupted) terminal.err(`gantry: ${errorLine(error)}\n`);
   if (style.debug && error.stack !== undefined) terminal.err(`${printable(describeCauses(error))}\n`);
   return exitCode;
@@ -42,7 +48,7 @@ export function errorLine(error: GantryError): string {
   const side = error.side === undefined ? "" : `${error.side} `;
   const where = error.where === undefined || error.message.includes(error.where) ? "" : ` (${side}${error.where})`;
   const hint = error.hint === undefined ? "" : ` ${error.hint}`;
-  return printable(`${error.message}${where}.${hint}`.replaceAll(/\s*\n\s*/g, " "));
+  return oneLine(`${error.message}${where}.${hint}`);
 }
 
 function describeCauses(error: Error): string {
@@ -50,8 +56,4 @@ function describeCauses(error: Error): string {
   for (let at: unknown = error; at instanceof Error && parts.length < 8; at = at.cause)
     parts.push(at.stack ?? at.message);
   return parts.join("\ncaused by: ");
-}
-
-function escapeAnnotation(text: string): string {
-  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }

@@ -1,5 +1,6 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
+import { helpFor } from "./program.js";
 
 export const help: Command = {
   name: "help",
@@ -11,9 +12,8 @@ export const help: Command = {
 };
 
 async function runHelp(context: Context): Promise<void> {
-  // The table holds this command too, so it is looked up when it is needed.
-  const [{ COMMANDS }, { helpFor }] = await Promise.all([import("./commands.js"), import("./program.js")]);
   const words = context.given.argumentsOf("command");
-  const text = helpFor(COMMANDS, words.length === 0 ? undefined : words.join(" "));
+  const text = helpFor(context.commands, words);
   context.print({ command: words.join(" "), help: text }, text);
+  return Promise.resolve();
 }

@@ -1,7 +1,8 @@
+import { GantryError } from "../errors.js";
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
 import { renderInspection } from "./inspection-output.js";
-import { NETWORK, PLATFORM } from "./options.js";
+import { NETWORK, ONE_PLATFORM } from "./options.js";
 
 export const inspect: Command = {
   name: "inspect",
@@ -11,7 +12,7 @@ export const inspect: Command = {
   args: [{ name: "image", help: "an image name", completes: "image" }],
   options: [
     ...NETWORK,
-    PLATFORM,
+    ONE_PLATFORM,
     { name: "raw", kind: "boolean", help: "the manifest's exact bytes" },
     { name: "config", kind: "boolean", help: "the configuration's exact bytes" },
     { name: "tree", kind: "boolean", help: "the whole graph, with referrers" },
@@ -28,8 +29,10 @@ async function runInspect(context: Context): Promise<void> {
   const { given, signal } = context;
   const gantry = await context.gantry();
   const image = given.argument("image");
-  const wanted = given.list("platform")[0];
-  const options = { signal, ...(wanted === undefined ? {} : { platform: wanted }) };
+  const options = { signal, ...context.platform() };
+  const views = ["raw", "config", "tree"].filter((view) => given.flag(view));
+  if (views.length > 1)
+    throw new GantryError("USAGE", `--${views.join(" and --")} exclude each other`, { hint: "Give one of them." });
   if (given.flag("raw")) {
     context.terminal.out((await gantry.manifest(image, options)).bytes);
     return;

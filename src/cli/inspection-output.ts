@@ -1,7 +1,7 @@
 import type { Inspection } from "../gantry.js";
 import { formatBytes } from "./format.js";
 import { renderTable } from "./table.js";
-import { printable } from "./terminal.js";
+import { oneLine } from "./terminal.js";
 
 /** An inspection for people. */
 export async function renderInspection(inspection: Inspection): Promise<string> {
@@ -39,5 +39,5 @@ export async function renderInspection(inspection: Inspection): Promise<string> 
   }
   for (const [key, value] of Object.entries(inspection.annotations)) lines.push(["Annotation", `${key}=${value}`]);
   const width = Math.max(...lines.map(([key]) => key.length)) + 2;
-  return printable([...lines.map(([key, value]) => `${`${key}:`.padEnd(width)}${value}`), "", ...blocks].join("\n"));
+  return [...lines.map(([key, value]) => `${`${key}:`.padEnd(width)}${oneLine(value)}`), "", ...blocks].join("\n");
 }

@@ -6,7 +6,13 @@ export const logout: Command = {
   summary: "Forget the credentials for a registry",
   args: [{ name: "host", help: "a registry's host, or host/namespace", completes: "host" }],
   options: [
-    { name: "authfile", kind: "text", value: "PATH", help: "the file with credentials, instead of the usual one" },
+    {
+      name: "authfile",
+      kind: "text",
+      value: "PATH",
+      completes: "file",
+      help: "the file with credentials, instead of the usual one",
+    },
   ],
   examples: ["gantry logout localhost:5000"],
   run: runLogout,

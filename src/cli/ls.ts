@@ -1,5 +1,6 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
+import { printList } from "./list-output.js";
 import { NETWORK } from "./options.js";
 
 export const ls: Command = {
@@ -14,11 +15,6 @@ export const ls: Command = {
 async function runLs(context: Context): Promise<void> {
   const { given, signal } = context;
   const gantry = await context.gantry();
-  const tags: string[] = [];
-  for await (const tag of gantry.tags(given.argument("repository"), { signal })) {
-    // Two million tags are printed as they come, and never held.
-    if (context.json) tags.push(tag);
-    else context.terminal.out(`${tag}\n`);
-  }
-  context.print({ repository: given.argument("repository"), tags }, "");
+  const repository = given.argument("repository");
+  await printList(context, gantry.tags(repository, { signal }), { about: { repository }, key: "tags" });
 }

@@ -14,10 +14,10 @@ export async function main(args: readonly string[], terminal: Terminal, signal: 
   try {
     const parsed = parseArguments(COMMANDS, args);
     if (parsed.kind === "help") {
-      terminal.out(parsed.text);
+      terminal.out(style.json ? `${JSON.stringify({ help: parsed.text })}\n` : parsed.text);
       return EXIT.done;
     }
-    context = new Context(parsed.given, terminal, signal);
+    context = new Context({ commands: COMMANDS, given: parsed.given, terminal, signal });
     await parsed.command.run(context);
     return context.exitCode;
   } catch (error) {

@@ -1,8 +1,8 @@
-import type { OptionSpec } from "./command.js";
+import type { Command, OptionSpec } from "./command.js";
 
 /** What every command takes. */
-export const EVERYWHERE: readonly OptionSpec[] = [
-  { name: "json", kind: "boolean", help: "print one JSON object on stdout" },
+export const EVERYWHERE: readonly OptionSpec[] = under("Options of every command:", [
+  { name: "json", kind: "boolean", help: "print one JSON object on stdout, also of an error" },
   { name: "quiet", short: "q", kind: "boolean", help: "no progress and no notes on stderr" },
   { name: "verbose", short: "v", kind: "boolean", help: "say what is skipped and why" },
   { name: "debug", kind: "boolean", help: "trace every request, secrets masked; errors with their stack" },
@@ -11,16 +11,28 @@ export const EVERYWHERE: readonly OptionSpec[] = [
     kind: "text",
     value: "MODE",
     choices: ["auto", "bar", "plain", "json", "none"],
-    help: "how progress is shown on stderr",
+    help: "how progress is shown on stderr: bars on a terminal, else lines",
   },
-];
+]);
 
 /** What every command takes that talks to registries. */
-export const NETWORK: readonly OptionSpec[] = [
-  { name: "authfile", kind: "text", value: "PATH", help: "the file with credentials, instead of the usual ones" },
+export const NETWORK: readonly OptionSpec[] = under("Options for registries:", [
+  {
+    name: "authfile",
+    kind: "text",
+    value: "PATH",
+    completes: "file",
+    help: "the file with credentials, instead of the usual ones",
+  },
   { name: "creds", kind: "text", value: "USER:PASSWORD", help: "credentials for every registry of this command" },
   { name: "registry-token", kind: "text", value: "TOKEN", help: "a bearer token, sent as it is" },
-  { name: "cert-dir", kind: "text", value: "DIR", help: "a folder with *.crt, *.cert and *.key for TLS" },
+  {
+    name: "cert-dir",
+    kind: "text",
+    value: "DIR",
+    completes: "folder",
+    help: "a folder with *.crt, *.cert and *.key for TLS",
+  },
   {
     name: "tls-verify",
     kind: "boolean",
@@ -34,18 +46,18 @@ export const NETWORK: readonly OptionSpec[] = [
     help: "wait so long between tries, instead of longer each time",
   },
   { name: "concurrency", kind: "number", value: "N", help: "how many transfers at once" },
-];
+]);
 
 /** The same for one side, where source and destination may differ. */
 export const SIDED: readonly OptionSpec[] = (["src", "dest"] as const).flatMap((side): OptionSpec[] => {
   const of = side === "src" ? "the source" : "the destination";
-  return [
-    { name: `${side}-authfile`, kind: "text", value: "PATH", help: `credentials for ${of}` },
+  return under("Options for one side:", [
+    { name: `${side}-authfile`, kind: "text", value: "PATH", completes: "file", help: `credentials for ${of}` },
     { name: `${side}-creds`, kind: "text", value: "USER:PASSWORD", help: `credentials for ${of}` },
     { name: `${side}-registry-token`, kind: "text", value: "TOKEN", help: `bearer token for ${of}` },
-    { name: `${side}-cert-dir`, kind: "text", value: "DIR", help: `TLS files for ${of}` },
+    { name: `${side}-cert-dir`, kind: "text", value: "DIR", completes: "folder", help: `TLS files for ${of}` },
     { name: `${side}-tls-verify`, kind: "boolean", help: `verify the TLS of ${of}` },
-  ];
+  ]);
 });
 
 /** One or more platforms. */
@@ -53,7 +65,15 @@ export const PLATFORM: OptionSpec = {
   name: "platform",
   kind: "list",
   value: "OS/ARCH[/VARIANT],…",
-  help: "only these platforms",
+  help: "only these platforms; several give an index of them",
+};
+
+/** For commands that read one image. */
+export const ONE_PLATFORM: OptionSpec = {
+  name: "platform",
+  kind: "list",
+  value: "OS/ARCH[/VARIANT]",
+  help: "of an index the image for this platform",
 };
 
 /** Plan and stop. */
@@ -62,3 +82,12 @@ export const DRY_RUN: OptionSpec = {
   kind: "boolean",
   help: "show what would be done and write nothing",
 };
+
+function under(heading: string, options: readonly OptionSpec[]): OptionSpec[] {
+  return options.map((option) => ({ ...option, heading }));
+}
+
+/** Every option of a command. */
+export function optionsOf(command: Command): readonly OptionSpec[] {
+  return [...command.options, ...EVERYWHERE];
+}

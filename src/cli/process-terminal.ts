@@ -7,6 +7,10 @@ export function processTerminal(): Terminal {
     if (error.code === "EPIPE") process.exit(0);
     throw error;
   });
+  // Nobody reads the notes any more: the work goes on.
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   return {
     env: process.env,
     cwd: process.cwd(),
@@ -23,7 +27,12 @@ export function processTerminal(): Terminal {
     outIsTerminal: process.stdout.isTTY,
     errIsTerminal: process.stderr.isTTY,
     inIsTerminal: process.stdin.isTTY,
-    columns: process.stderr.columns ?? 80,
+    get columns() {
+      return process.stderr.columns ?? 80;
+    },
+    get rows() {
+      return process.stderr.rows ?? 24;
+    },
     stdin: process.stdin,
   };
 }

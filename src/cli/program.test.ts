@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { GantryError } from "../errors.js";
 import { COMMANDS } from "./commands.js";
-import { helpFor, optionsOf, parseArguments } from "./program.js";
+import { optionsOf } from "./options.js";
+import { helpFor, parseArguments } from "./program.js";
 
 function parse(line: string) {
   const parsed = parseArguments(COMMANDS, line.split(" "));
@@ -57,8 +58,8 @@ describe("parseArguments", () => {
   });
 
   it("gives every command a help with its options and at least one example", () => {
-    for (const command of COMMANDS.filter(({ name }) => !name.startsWith("__"))) {
-      const help = helpFor(COMMANDS, command.name);
+    for (const command of COMMANDS.commands.filter(({ name }) => !name.startsWith("__"))) {
+      const help = helpFor(COMMANDS, command.name.split(" "));
       expect(help).toContain("Examples:");
       for (const option of optionsOf(command)) expect(help, command.name).toContain(`--${option.name}`);
       for (const example of command.examples)
@@ -78,7 +79,7 @@ describe("parseArguments", () => {
 
   it("gives an option one meaning over all commands", () => {
     const kinds = new Map<string, string>();
-    for (const option of COMMANDS.flatMap(optionsOf)) {
+    for (const option of COMMANDS.commands.flatMap(optionsOf)) {
       expect(kinds.get(option.name) ?? option.kind, option.name).toBe(option.kind);
       kinds.set(option.name, option.kind);
     }

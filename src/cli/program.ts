@@ -1,9 +1,10 @@
 import { Argument, Command as Parser, CommanderError, Option } from "commander";
 import { GantryError } from "../errors.js";
 import { normaliseArguments } from "./arguments.js";
-import { type ArgumentSpec, type Command, Given, type OptionSpec } from "./command.js";
+import { type ArgumentSpec, type Command, type CommandTable, Given, type OptionSpec } from "./command.js";
 import { readOptionValue } from "./option-value.js";
-import { EVERYWHERE } from "./options.js";
+import { EVERYWHERE, optionsOf } from "./options.js";
+import { overview } from "./overview.js";
 
 /** What the arguments asked for. */
 export type Parsed =
@@ -15,7 +16,9 @@ export type Parsed =
  *
  * @throws GantryError USAGE
  */
-export function parseArguments(commands: readonly Command[], args: readonly string[]): Parsed {
+export function parseArguments({ groups, commands }: CommandTable, given: readonly string[]): Parsed {
+  const args = commandFirst(given);
+  if (args.length === 0 || args[0] === "-h" || args[0] === "--help") return { kind: "help", text: overview(groups) };
   let parsed: Parsed | undefined;
   const program = buildParser(commands, (found) => {
     parsed = found;
@@ -43,33 +46,49 @@ export function parseArguments(commands: readonly Command[], args: readonly stri
       return { kind: "help", text: help || complaints.join("") };
     throw usageError(error, complaints, command);
   }
-  return parsed ?? { kind: "help", text: program.helpInformation() };
+  return parsed ?? { kind: "help", text: overview(groups) };
 }
 
-/** The help of one command, with its examples; of all without a name. */
-export function helpFor(commands: readonly Command[], name: string | undefined): string {
-  const program = buildParser(commands, () => {});
-  let found: Parser = program;
-  for (const word of name?.split(" ") ?? []) {
+/**
+ * The help of one command or of a word that several begin with; of all without words.
+ *
+ * @throws GantryError USAGE
+ */
+export function helpFor(table: CommandTable, words: readonly string[]): string {
+  const { groups, commands } = table;
+  let found: Parser = buildParser(commands, () => {});
+  if (words.length === 0) return overview(groups);
+  for (const [at, word] of words.entries()) {
     const next: Parser | undefined = found.commands.find((sub) => sub.name() === word);
-    if (next === undefined)
-      throw new GantryError("USAGE", `unknown command ${JSON.stringify(name)}`, {
-        hint: "Run `gantry help` for the list.",
-      });
+    if (next === undefined) {
+      // The parser says it, with what was probably meant.
+      if (found.commands.length > 0) parseArguments(table, words.slice(0, at + 1));
+      throw new GantryError("USAGE", `unknown command "${words.join(" ")}"`, { hint: "Run `gantry help`." });
+    }
     found = next;
   }
-  return found.helpInformation() + examplesOf(commands.find((command) => command.name === name));
+  return found.helpInformation() + examplesOf(commands.find(({ name }) => name === words.join(" ")));
 }
 
-/** Every option of a command. */
-export function optionsOf(command: Command): readonly OptionSpec[] {
-  return [...command.options, ...EVERYWHERE];
+/** `gantry --json copy …` and `gantry --version`, as other tools have it: the command's word comes first. */
+function commandFirst(args: readonly string[]): readonly string[] {
+  if (args[0] === "--version" || args[0] === "-V") return ["version", ...args.slice(1)];
+  let at = 0;
+  for (; at < args.length; at++) {
+    const option = EVERYWHERE.find(({ name, short }) => args[at] === `--${name}` || args[at] === `-${short}`);
+    const isJoined = EVERYWHERE.some(({ name }) => args[at]!.startsWith(`--${name}=`));
+    if (option === undefined && !isJoined) break;
+    if (option !== undefined && option.kind !== "boolean") at += 1;
+  }
+  if (at === 0) return args;
+  const end = args.indexOf("--", at);
+  return end === -1
+    ? [...args.slice(at), ...args.slice(0, at)]
+    : [...args.slice(at, end), ...args.slice(0, at), ...args.slice(end)];
 }
 
 function buildParser(commands: readonly Command[], found: (parsed: Parsed) => void): Parser {
   const program = new Parser("gantry")
-    .description("Builds, moves, merges and publishes container images. No daemon, no Docker, no root.")
-    .usage("COMMAND [ARGUMENT…] [OPTION…]")
     .helpCommand(false)
     .showSuggestionAfterError(true)
     .configureHelp({ sortSubcommands: false });
@@ -89,7 +108,9 @@ function buildParser(commands: readonly Command[], found: (parsed: Parsed) => vo
       groups.set(group, parent);
     }
     const parser = parent
-      .command(words.at(-1)!)
+      .command(words.at(-1)!, { hidden: command.name.startsWith("__") })
+      .helpOption("-h, --help", "show this")
+      .usage(usageOf(command))
       .summary(command.summary)
       .description(command.description ?? `${command.summary}.`);
     parser.showSuggestionAfterError(true).allowExcessArguments(false);
@@ -134,11 +155,22 @@ function syntaxOf({ name, optional, variadic }: ArgumentSpec): string {
   return optional ? `[${word}]` : `<${word}>`;
 }
 
+/** Names in capitals, as the options' values: `copy SOURCE DEST… [OPTION…]`. */
+function usageOf({ args }: Command): string {
+  const words = args.map(({ name, optional, variadic }) => {
+    const word = `${name.toUpperCase()}${variadic ? "…" : ""}`;
+    return optional ? `[${word}]` : word;
+  });
+  return [...words, "[OPTION…]"].join(" ");
+}
+
 function toOption(spec: OptionSpec): Option {
   const short = spec.short === undefined ? "" : `-${spec.short}, `;
   const value = spec.kind === "boolean" ? "" : ` <${spec.value ?? "VALUE"}>`;
   // A boolean is parsed as an option with a value; normaliseArguments has written one everywhere.
-  const option = new Option(`${short}--${spec.name}${value === "" ? " [boolean]" : value}`, spec.help);
+  const choices = spec.choices === undefined ? "" : ` (${spec.choices.join(", ")})`;
+  const option = new Option(`${short}--${spec.name}${value === "" ? " [boolean]" : value}`, spec.help + choices);
+  if (spec.heading !== undefined) option.helpGroup(spec.heading);
   option.argParser((text, before: unknown) => readOptionValue(spec, text, before));
   if (value === "") option.flags = `${short}--${spec.name}`;
   return option;

@@ -1,3 +1,5 @@
+import { oneLine } from "./terminal.js";
+
 /** Rows in aligned columns without lines, as release engineers pipe into awk. */
 export async function renderTable(
   head: readonly string[],
@@ -21,7 +23,7 @@ export async function renderTable(
     style: { "padding-left": 0, "padding-right": 0, head: [], border: [] },
     colAligns: head.map((_, at) => (right.includes(at) ? "right" : "left")),
   });
-  table.push([...head], ...rows.map((row) => [...row]));
+  table.push([...head], ...rows.map((row) => row.map(oneLine)));
   return table
     .toString()
     .split("\n")

@@ -15,7 +15,9 @@ export interface Terminal {
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   readonly inIsTerminal: boolean;
+  /** Of stderr, now: a window changes its size. */
   readonly columns: number;
+  readonly rows: number;
   readonly stdin: AsyncIterable<Uint8Array>;
 }
 
@@ -23,12 +25,20 @@ export interface Terminal {
 export type Style = Parameters<typeof styleText>[0];
 
 /** Colours text for stdout or stderr, or not. */
-export function paint(terminal: Terminal, to: "out" | "err", style: Style, text: string): string {
+export function paint(
+  terminal: Pick<Terminal, "env" | "outIsTerminal" | "errIsTerminal">,
+  to: "out" | "err",
+  style: Style,
+  text: string,
+): string {
   const isTerminal = to === "out" ? terminal.outIsTerminal : terminal.errIsTerminal;
   const { NO_COLOR, TERM, FORCE_COLOR } = terminal.env;
   const wanted = FORCE_COLOR !== undefined && FORCE_COLOR !== "0" ? true : isTerminal && !NO_COLOR && TERM !== "dumb";
   return wanted ? styleText(style, text, { validateStream: false }) : text;
 }
+
+/** {@link printable} on one line, so that text from outside cannot start a line of its own that looks like ours. */
+export const oneLine = (text: string): string => printable(text.replaceAll(/\s+/g, " "));
 
 /**
  * Makes text from outside (labels, history, a registry's message) safe to print: control characters could move the

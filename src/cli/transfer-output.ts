@@ -29,26 +29,27 @@ export async function carryOut(context: Context, plan: Plan): Promise<void> {
 
 /** Prints what was, or would be, done. */
 export async function printOutcome(context: Context, { report, requests, dryRun }: Outcome): Promise<void> {
-  if (dryRun) context.print(toJson(report, requests), await renderSteps(report.steps, report.totals));
+  const outcome = toJson(context, report, requests);
+  if (dryRun) context.print(outcome, await renderSteps(report.steps, report.totals));
   else
     context.print(
-      toJson(report, requests),
+      outcome,
       report.destinations.map(({ name, digest }) => (name.endsWith(digest) ? name : `${name}@${digest}`)).join("\n"),
     );
-  if (!dryRun) context.note(summaryLine(report, requests));
-  if (context.verbose)
+  if (!dryRun) context.note(summaryLine(context, report, requests));
+  if (context.verbose && !dryRun)
     for (const step of report.steps)
       context.note(`${step.action} ${step.descriptor.digest} ${step.destination}: ${step.reason}`);
   if (!dryRun)
     await reportToActions(
       context.terminal,
-      { digest: report.digest, metadata: JSON.stringify(toJson(report, requests)) },
-      summaryMarkdown(report, requests),
+      { digest: report.digest, metadata: JSON.stringify(outcome) },
+      summaryMarkdown(context, report, requests),
     );
 }
 
 /** The object that scripts read (docs/commands.md, "JSON of a write"). */
-export function toJson(report: Report, requests: number): Record<string, unknown> {
+export function toJson(context: Context, report: Report, requests: number): Record<string, unknown> {
   return {
     digest: report.digest,
     mediaType: report.mediaType,
@@ -65,7 +66,7 @@ export function toJson(report: Report, requests: number): Record<string, unknown
       reason,
     })),
     requests,
-    seconds: Math.round(report.seconds * 1000) / 1000,
+    seconds: Math.round(context.seconds * 1000) / 1000,
   };
 }
 
@@ -79,22 +80,29 @@ async function renderSteps(steps: readonly Step[], totals: Totals): Promise<stri
     step.reason,
   ]);
   const table = await renderTable(["ACTION", "DIGEST", "SIZE", "TO SEND", "DESTINATION", "BECAUSE"], rows, [2, 3]);
-  return `${table}\n\n${totalsLine(totals)}`;
+  return `${table}\n\n${totalsLine(totals, ["to upload", "to mount"])}`;
 }
 
-function summaryLine(report: Report, requests: number): string {
+function summaryLine(context: Context, report: Report, requests: number): string {
   const changed = report.destinations.some((destination) => destination.changed);
-  const time = `${formatSeconds(report.seconds)}, ${plural(requests, "request")}`;
+  const time = `${formatSeconds(context.seconds)}, ${plural(requests, "request")}`;
   return changed
     ? `Done in ${time}: ${totalsLine(report.totals)}`
     : `Nothing to do (${time}): every name points there already.`;
 }
 
-function totalsLine({ uploaded, mounted, present }: Totals): string {
-  return `${uploaded.count} uploaded (${formatBytes(uploaded.bytes)}), ${mounted.count} mounted (${formatBytes(mounted.bytes)}), ${present.count} present (${formatBytes(present.bytes)})`;
+/** What there is nothing of is left out. */
+function totalsLine({ uploaded, mounted, present }: Totals, [upload, mount] = ["uploaded", "mounted"]): string {
+  const parts = [
+    [uploaded, upload],
+    [mounted, mount],
+    [present, "present"],
+  ] as const;
+  const said = parts.filter(([{ count }]) => count > 0);
+  return said.map(([{ count, bytes }, what]) => `${count} ${what} (${formatBytes(bytes)})`).join(", ") || "nothing";
 }
 
-function summaryMarkdown(report: Report, requests: number): string {
+function summaryMarkdown(context: Context, report: Report, requests: number): string {
   const names = report.destinations.map(({ name, changed }) => `| \`${name}\` | ${changed ? "moved" : "unchanged"} |`);
   return [
     `### gantry: \`${report.digest}\``,
@@ -103,6 +111,6 @@ function summaryMarkdown(report: Report, requests: number): string {
     "| --- | --- |",
     ...names,
     "",
-    `${totalsLine(report.totals)}; ${plural(requests, "request")}, ${formatSeconds(report.seconds)}.`,
+    `${totalsLine(report.totals)}; ${plural(requests, "request")}, ${formatSeconds(context.seconds)}.`,
   ].join("\n");
 }

@@ -1,7 +1,7 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
 import { formatBytes, plural } from "./format.js";
-import { NETWORK, PLATFORM } from "./options.js";
+import { NETWORK, ONE_PLATFORM } from "./options.js";
 
 export const validate: Command = {
   name: "validate",
@@ -9,7 +9,7 @@ export const validate: Command = {
   description:
     "Reads every manifest, configuration and layer that an image reaches and checks each against its digest and size. Nothing is kept.",
   args: [{ name: "image", help: "an image name", completes: "image" }],
-  options: [...NETWORK, PLATFORM],
+  options: [...NETWORK, ONE_PLATFORM],
   examples: ["gantry validate localhost:5000/demo/hello:1.0"],
   run: runValidate,
 };
@@ -17,10 +17,9 @@ export const validate: Command = {
 async function runValidate(context: Context): Promise<void> {
   const { given, signal } = context;
   const gantry = await context.gantry();
-  const platform = given.list("platform")[0];
   const { name, descriptor, nodes, bytes } = await gantry.validate(given.argument("image"), {
     signal,
-    ...(platform === undefined ? {} : { platform }),
+    ...context.platform(),
   });
   context.print(
     { name, digest: descriptor.digest, verified: { count: nodes, bytes } },

@@ -53,7 +53,7 @@ export class Hosts implements AsyncDisposable {
 
   /** Each listener once, however many works it listens to; who listens to nothing is told by the options. */
   #retried(destination: string, { reason, delay }: HostRetry): void {
-    const listeners = new Set(this.#listeners.values());
+    const listeners = new Set<NonNullable<GantryOptions["onRetry"]>>(this.#listeners.values());
     if (listeners.size === 0 && this.#options.onRetry !== undefined) listeners.add(this.#options.onRetry);
     for (const listener of listeners) listener({ type: "retry", destination, reason, delay: Math.round(delay) });
   }

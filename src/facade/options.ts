@@ -1,7 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { CredentialSource, Timeouts } from "../net/index.js";
-import type { EventListener } from "../transfer/index.js";
+import type { TransferEvent } from "../transfer/index.js";
 
 /** How one side of a transfer reaches its registries. */
 export interface SideOptions {
@@ -43,7 +43,7 @@ export interface GantryOptions extends SideOptions {
   /** What may be deleted at any time. Default: `$XDG_CACHE_HOME/gantry`. */
   readonly cacheDir?: string;
   /** Told of retries while no operation runs that has an `onEvent` of its own, which would be told instead. */
-  readonly onRetry?: EventListener;
+  readonly onRetry?: (event: Extract<TransferEvent, { readonly type: "retry" }>) => void;
   /** Gets a line for each request, secrets masked. */
   readonly log?: (line: string) => void;
 }
