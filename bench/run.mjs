@@ -62,9 +62,10 @@ function describeMachine() {
 }
 
 function markdown(rows) {
-  const base = rows[0];
-  const ratio = (row, key) =>
-    row === base || !base[key] || row[key] === undefined ? "" : ` (×${(row[key] / base[key]).toFixed(2)})`;
+  const ratio = (row, key) => {
+    const base = rows.find(({ tool }) => tool === (row.comparedTo ?? rows[0].tool));
+    return row === base || !base[key] || row[key] === undefined ? "" : ` (×${(row[key] / base[key]).toFixed(2)})`;
+  };
   const columns = [
     ["", (row) => row.tool],
     ["wall", (row) => row.wall && `${seconds(row.wall)}${ratio(row, "wall")}`],

@@ -22,7 +22,11 @@ export async function* run({ work, scale, servers }) {
       writePlan(plan, [source], []);
       const rows = [];
       const step = async (tool, ...command) =>
-        rows.push({ tool, ...(await measureAll([command], { env, cwd: folder })) });
+        rows.push({
+          tool,
+          comparedTo: tool.replace("skopeo", "gantry"),
+          ...(await measureAll([command], { env, cwd: folder })),
+        });
       await step("gantry build", ...gantry, "build", "--quiet", "-f", plan, "-t", "local:bench/big:1");
       await step("gantry push", ...gantry, "push", "--quiet", "local:bench/big:1", name);
       await step("gantry pull", ...gantry, "pull", "--quiet", name, `oci:${join(folder, "pulled")}:1`);
