@@ -2,7 +2,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import type { HostConfig } from "./host.js";
 import { probeScheme } from "./scheme.js";
-import { startOrigin, testAuthority } from "./test-origin.js";
+import { startOrigin } from "./test-origin.js";
+import { testAuthority } from "../../test/support/certificates.js";
 
 const probe = (name: string, more: Partial<HostConfig> = {}): Promise<string> =>
   probeScheme({ name, ...more }).then(({ href }) => href);
@@ -18,7 +19,7 @@ describe("where a host answers", () => {
   test("a loopback host is what it speaks, and sees no request to find out", async () => {
     await using plain = await startOrigin((_, response) => response.end());
     await using secure = await startOrigin((_, response) => response.end(), {
-      tls: testAuthority().issue("other.example"),
+      tls: await (await testAuthority()).issue("other.example"),
     });
     expect(await probe(plain.host)).toBe(`http://${plain.host}/`);
     expect(await probe(plain.host, { tls: "skip" })).toBe(`http://${plain.host}/`);
@@ -29,7 +30,7 @@ describe("where a host answers", () => {
 
   test("a server that insists on a client certificate is https", async () => {
     const tls = {
-      ...testAuthority().issue("127.0.0.1"),
+      ...(await (await testAuthority()).issue("127.0.0.1")),
       requestCert: true,
       rejectUnauthorized: true,
       maxVersion: "TLSv1.2" as const,

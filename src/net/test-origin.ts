@@ -1,5 +1,4 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -65,58 +64,4 @@ export async function textOf(response: HttpResponse): Promise<string> {
 /** For tests: a directory that nothing else uses. */
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "gantry-net-"));
-}
-
-/** For tests: a certificate of an authority made for it. */
-export interface TestCertificate {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** For tests: an authority, and certificates that it signs. */
-export function testAuthority(): {
-  readonly ca: string;
-  issue(name: string, options?: { days?: number }): TestCertificate;
-} {
-  const folder = temporaryFolder();
-  const openssl = (...args: string[]): void => void execFileSync("openssl", args, { cwd: folder, stdio: "ignore" });
-  const newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl(
-    "req",
-    "-x509",
-    ...newKey,
-    "-keyout",
-    "ca.key",
-    "-out",
-    "ca.crt",
-    "-subj",
-    "/CN=test authority",
-    "-days",
-    "2",
-  );
-  const read = (name: string): string => readFileSync(join(folder, name), "utf8");
-  return {
-    ca: read("ca.crt"),
-    issue(name, { days = 1 } = {}) {
-      const alternative = /^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`;
-      writeFileSync(join(folder, "ext"), `subjectAltName=${alternative}\nextendedKeyUsage=serverAuth,clientAuth\n`);
-      openssl("req", ...newKey, "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", `/CN=${name}`);
-      const signed = [
-        "x509",
-        "-req",
-        "-in",
-        "leaf.csr",
-        "-CA",
-        "ca.crt",
-        "-CAkey",
-        "ca.key",
-        "-CAcreateserial",
-        "-extfile",
-        "ext",
-      ];
-      openssl(...signed, "-out", "leaf.crt", "-days", String(days));
-      return { ca: read("ca.crt"), cert: read("leaf.crt"), key: read("leaf.key") };
-    },
-  };
 }

@@ -5,15 +5,17 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { GantryError } from "../errors.js";
 import type { HostConfig } from "./host.js";
-import { startOrigin, temporaryFolder, testAuthority, textOf } from "./test-origin.js";
+import { startOrigin, temporaryFolder, textOf } from "./test-origin.js";
+import { testAuthority } from "../../test/support/certificates.js";
 import type { HttpRequest } from "./transport.js";
 import { undiciTransport } from "./undici-transport.js";
 
 const get = (url: URL | string): HttpRequest => ({ method: "GET", url: new URL(url), repeat: "safe" });
 
+const authority = await testAuthority();
+const good = await authority.issue("127.0.0.1");
+
 describe("TLS", () => {
-  const authority = testAuthority();
-  const good = authority.issue("127.0.0.1");
   const serve = (tls: object): ReturnType<typeof startOrigin> =>
     startOrigin((_, response) => response.end("secure"), { tls });
   const ask = async (url: URL, host: Partial<HostConfig>): Promise<string> => {
@@ -33,12 +35,12 @@ describe("TLS", () => {
   });
 
   test("another host's certificate, an expired one, plain HTTP where TLS was expected", async () => {
-    await using wrong = await serve(authority.issue("registry.example"));
+    await using wrong = await serve(await authority.issue("registry.example"));
     await expect(ask(wrong.url, { ca: [authority.ca] })).rejects.toMatchObject({
       code: "TLS_UNTRUSTED",
       message: expect.stringContaining("for another host (DNS:registry.example)"),
     });
-    await using expired = await serve(authority.issue("127.0.0.1", { days: -1 }));
+    await using expired = await serve(await authority.issue("127.0.0.1", { days: -1 }));
     await expect(ask(expired.url, { ca: [authority.ca] })).rejects.toMatchObject({
       code: "TLS_UNTRUSTED",
       message: expect.stringContaining("expired"),
@@ -62,7 +64,7 @@ describe("TLS", () => {
 
   test("a client certificate is shown to its host, and to no other", async () => {
     const mutual = { ...good, requestCert: true, rejectUnauthorized: true };
-    const client = authority.issue("client.example");
+    const client = await authority.issue("client.example");
     await using origin = await serve(mutual);
     const pair = { ca: [authority.ca], clientCertificates: [client] };
     expect(await ask(origin.url, pair)).toBe("secure");
@@ -75,7 +77,7 @@ describe("TLS", () => {
     await using origin = await serve({ ...good, requestCert: true, rejectUnauthorized: true });
     const folder = join(temporaryFolder(), origin.host);
     mkdirSync(folder);
-    const client = authority.issue("client.example");
+    const client = await authority.issue("client.example");
     writeFileSync(join(folder, "a.crt"), authority.ca);
     writeFileSync(join(folder, "me.cert"), client.cert);
     await expect(ask(origin.url, { certDirs: [join(folder, "..")] })).rejects.toMatchObject({
@@ -119,9 +121,9 @@ describe("proxies", () => {
   const authorization = `Basic ${Buffer.from("user:p@ss").toString("base64")}`;
 
   test("HTTPS goes through CONNECT, HTTP by its absolute URL, both with the proxy's own credentials", async () => {
-    const authority = testAuthority();
+    const authority = await testAuthority();
     await using origin = await startOrigin((_, response) => response.end("secure"), {
-      tls: authority.issue("registry.example"),
+      tls: await authority.issue("registry.example"),
     });
     const proxy = await startProxy(origin.url);
     await using transport = undiciTransport({

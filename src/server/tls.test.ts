@@ -1,25 +1,21 @@
-import { execFileSync } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { testAuthority } from "../../test/support/certificates.js";
 import { serve } from "./index.js";
 
 let folder: string;
 let cert: string;
 let key: string;
+let ca: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "gantry-tls-"));
-  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const name = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "1"];
-  const files = ["-keyout", "key.pem", "-out", "cert.pem"];
-  execFileSync("openssl", ["req", "-x509", ...curve, ...name, ...files], { cwd: folder, stdio: "ignore" });
-  [cert, key] = await Promise.all([
-    readFile(join(folder, "cert.pem"), "utf8"),
-    readFile(join(folder, "key.pem"), "utf8"),
-  ]);
+  const authority = await testAuthority();
+  ({ cert, key } = await authority.issue("127.0.0.1"));
+  ca = authority.ca;
 });
 
 afterAll(async () => {
@@ -28,7 +24,7 @@ afterAll(async () => {
 
 function ping(url: string, options: object): Promise<number> {
   return new Promise((resolve, reject) => {
-    const sent = request(`${url}/v2/`, { ca: cert, agent: false, ...options }, (answer) => {
+    const sent = request(`${url}/v2/`, { ca, agent: false, ...options }, (answer) => {
       answer.resume();
       resolve(answer.statusCode ?? 0);
     });
@@ -47,7 +43,7 @@ test("TLS, from version 1.2 on, and no plain HTTP beside it", async () => {
 });
 
 test("with an authority for clients, only those it knows come through", async () => {
-  await using registry = await serve({ root: join(folder, "two"), tls: { cert, key, clientCa: cert } });
+  await using registry = await serve({ root: join(folder, "two"), tls: { cert, key, clientCa: ca } });
   expect(await ping(registry.url, { cert, key })).toBe(200);
   await expect(ping(registry.url, {})).rejects.toThrow();
   expect(registry.requests).toBe(1);

@@ -1,10 +1,10 @@
-import { execFile, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { promisify } from "node:util";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type RunningRegistry, serve } from "../../src/server/index.js";
+import { testAuthority } from "../support/certificates.js";
 import { type Ran, Sandbox } from "./gantry-cli.js";
 
 let box: Sandbox;
@@ -149,33 +149,12 @@ describe("wrong input", () => {
   });
 
   it("a certificate that nobody trusts; with it, and without looking, it works", async () => {
-    await promisify(execFile)("openssl", [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-keyout",
-      box.path("key.pem"),
-      "-out",
-      box.path("cert.pem"),
-      "-days",
-      "2",
-      "-subj",
-      "/CN=localhost",
-      "-addext",
-      "subjectAltName=DNS:localhost,IP:127.0.0.1",
-    ]);
-    const [cert, key] = await Promise.all([
-      readFile(box.path("cert.pem"), "utf8"),
-      readFile(box.path("key.pem"), "utf8"),
-    ]);
+    const authority = await testAuthority();
+    const { cert, key } = await authority.issue("127.0.0.1");
     await using secure = await serve({ root: box.path("secure"), durable: false, tls: { cert, key } });
     await expectOneError(["copy", `${registry.host}/base:2`, `${secure.host}/x:1`], 1, /certificate.*--cert-dir/);
     await mkdir(box.path("certs"));
-    await writeFile(box.path("certs/ca.crt"), cert);
+    await writeFile(box.path("certs/ca.crt"), authority.ca);
     await box.ok(["copy", `${registry.host}/base:2`, `${secure.host}/x:1`, "--dest-cert-dir", box.path("certs")]);
     await box.ok(["digest", `${secure.host}/x:1`, "--tls-verify=false"]);
   });
