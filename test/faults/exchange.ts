@@ -46,8 +46,13 @@ export interface Passing {
 }
 
 const ENDLESS_CHUNK = Buffer.alloc(1024 * 1024, 0x20);
-/** What was written has to be read by the other side before a reset drops what is still in the buffers. */
-const SETTLE = 100;
+/**
+ * What was written has to be read by the other side before a reset drops what is still in the buffers. The other side
+ * may be this same process, so it gets turns of the event loop, not only time.
+ */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await sleep(4);
+}
 
 /** One request at the proxy, with everything that can be done to it. */
 export class Exchange {
@@ -76,6 +81,11 @@ export class Exchange {
 
   get path(): string {
     return this.record.path;
+  }
+
+  /** Where the registry itself has something. */
+  upstream(path: string): URL {
+    return new URL(path, this.#upstream);
   }
 
   /** Ends the connection with a reset. */
@@ -153,7 +163,7 @@ export class Exchange {
       this.record.up += room;
       if (room > 0 && !up.write(chunk.subarray(0, room))) await drained(up);
       if (limit !== undefined && this.record.up >= limit) {
-        await sleep(SETTLE);
+        await settle();
         this.reset();
         up.destroy();
         return "cut";
@@ -241,7 +251,7 @@ export class Exchange {
         if (drip !== undefined) await sleep(drip.everyMs);
       }
       if (ends) {
-        await sleep(SETTLE);
+        await settle();
         if (cut.by === "reset") this.reset();
         else this.request.socket.destroySoon();
         return;

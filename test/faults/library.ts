@@ -12,6 +12,10 @@ export const library: Tool = {
     await using gantry = open(run);
     await (await gantry.copy(image, `oci:${layout}:latest`, run)).apply(run);
   },
+  async copy(from, to, run) {
+    await using gantry = open(run);
+    await (await gantry.copy(from, to, run)).apply(run);
+  },
   async list(repository, run) {
     await using gantry = open(run);
     let count = 0;

@@ -21,6 +21,8 @@ export interface Row {
   readonly down?: number;
   /** The registry moves the name before it fails. */
   readonly named?: boolean;
+  /** How many tags a list has to have. */
+  readonly count?: number;
   /** The code of the error, where it says more than that it failed. */
   readonly code?: RegExp;
   /** What else has to be so. @returns complaints */
@@ -32,7 +34,7 @@ export interface Row {
 }
 
 /** What a tool does in a row. */
-export type Direction = "push" | "pull" | "list";
+export type Direction = "push" | "pull" | "copy" | "list";
 
 /** How a tool fared. */
 export interface Outcome {
@@ -43,6 +45,8 @@ export interface Outcome {
   readonly up: number;
   readonly down: number;
   readonly leaks: number;
+  /** Of a list of tags. */
+  readonly count?: number | undefined;
   /** What is wrong with what it left. */
   readonly damage: readonly string[];
 }
@@ -60,8 +64,10 @@ export function complaints(
   if (verdict === "hung" || verdict === "corrupt") found.push(verdict);
   if (row.want === "survive" && verdict === "failed") found.push(`failed: ${describe(error)}`);
   if (row.want === "refuse" && verdict === "ok") found.push("succeeded");
+  if (row.count !== undefined && verdict === "ok" && outcome.count !== row.count)
+    found.push(`lists ${outcome.count} tags`);
   if (outcome.leaks > 0) found.push(`sent ${outcome.leaks} credentials elsewhere`);
-  const moved = (direction === "push" ? outcome.up : outcome.down) / needed;
+  const moved = (direction === "push" || direction === "copy" ? outcome.up : outcome.down) / needed;
   if (row.resent !== undefined && moved > row.resent) found.push(`moved ${moved.toFixed(2)} times what was needed`);
   if (row.requests !== undefined && outcome.requests > row.requests) found.push(`${outcome.requests} requests`);
   if (row.down !== undefined && outcome.down > row.down) found.push(`${outcome.down} bytes came`);

@@ -9,6 +9,8 @@ import type { Direction, Outcome, Row } from "./row.js";
 export interface Tool {
   push(layout: string, image: string, run: Run): Promise<void>;
   pull(image: string, layout: string, run: Run): Promise<void>;
+  /** From one repository to another of the same registry. */
+  copy(from: string, to: string, run: Run): Promise<void>;
   /** @returns how many tags there are */
   list(repository: string, run: Run): Promise<number>;
 }
@@ -67,14 +69,20 @@ export async function runRow(row: Row, direction: Direction, place: Place): Prom
     signal: time.signal,
   };
   const target =
-    direction === "push" ? `fault/${row.id.toLowerCase()}-${process.pid}-${started++}:latest` : place.stored;
+    direction === "push" || direction === "copy"
+      ? `fault/${row.id.toLowerCase()}-${process.pid}-${started++}:latest`
+      : place.stored;
   const layout = join(home, "layout");
   const name = `${proxy.host}/${target}`;
+  let count: number | undefined;
   const begun = performance.now();
   const work = {
     push: () => place.tool.push(place.image.layout, name, run),
     pull: () => place.tool.pull(name, layout, run),
-    list: async () => void (await place.tool.list(name.replace(/:[^:/]*$/, ""), run)),
+    copy: () => place.tool.copy(`${proxy.host}/${place.stored}`, name, run),
+    list: async () => {
+      count = await place.tool.list(name.replace(/:[^:/]*$/, ""), run);
+    },
   }[direction]();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<"late">((resolve) => {
@@ -96,9 +104,9 @@ export async function runRow(row: Row, direction: Direction, place: Place): Prom
   }
   const milliseconds = performance.now() - begun;
   const damage: string[] = [];
-  if (direction === "push" && verdict === "ok")
-    damage.push(...(await faultsInRegistry(place.upstream, target, place.image)));
-  if (direction === "push" && verdict === "failed" && row.named !== true && (await isNamed(place.upstream, target))) {
+  const writes = direction === "push" || direction === "copy";
+  if (writes && verdict === "ok") damage.push(...(await faultsInRegistry(place.upstream, target, place.image)));
+  if (writes && verdict === "failed" && row.named !== true && (await isNamed(place.upstream, target))) {
     damage.push("the name is there although it failed");
   }
   if (direction === "pull" && verdict === "ok") damage.push(...(await faultsInLayout(layout, place.image)));
@@ -112,6 +120,7 @@ export async function runRow(row: Row, direction: Direction, place: Place): Prom
     requests: proxy.log.length,
     ...proxy.bytes,
     leaks: proxy.leaks,
+    count,
     damage,
   };
   return { outcome, proxy };
