@@ -90,7 +90,10 @@ function backoff(attempt: number, random: number): number {
 
 /** How often an error is worth a try. */
 function attemptsFor(error: unknown, attempts: number): number {
-  if (!GantryError.is(error) || !["CONNECTION_FAILED", "TIMEOUT", "STALLED"].includes(error.code)) return 1;
+  if (!GantryError.is(error)) return 1;
+  // What is no HTTP may come from a connection that is out of step; a port of another protocol stays one.
+  if (error.code === "REGISTRY_PROTOCOL" && causeCode(error)?.startsWith("HPE_") === true) return Math.min(attempts, 3);
+  if (!["CONNECTION_FAILED", "TIMEOUT", "STALLED"].includes(error.code)) return 1;
   switch (causeCode(error) ?? "") {
     // A name that is not known seldom becomes known.
     case "ENOTFOUND":

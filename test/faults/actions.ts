@@ -87,3 +87,43 @@ export function cutAnswers(after: number, by: "reset" | "end" | "length", longer
     });
   };
 }
+
+/**
+ * PUT of a manifest at a registry that looks whether it has the blobs, as distribution does, and tells (or not) which
+ * it lacks. (gantry's own takes manifests whose blobs come later.)
+ */
+export const checksBlobs =
+  (tells: boolean, status = 404, code = "MANIFEST_BLOB_UNKNOWN"): Action =>
+  async (exchange) => {
+    const parts: Buffer[] = [];
+    for await (const part of exchange.request) parts.push(part as Buffer);
+    const body = Buffer.concat(parts);
+    exchange.record.up += body.byteLength;
+    const manifest: { config: { digest: string }; layers: { digest: string }[] } = JSON.parse(body.toString("utf8"));
+    const repository = exchange.path.replace(/\/manifests\/.*/, "");
+    const errors: unknown[] = [];
+    for (const { digest } of [manifest.config, ...manifest.layers]) {
+      const there = await fetch(exchange.upstream(`${repository}/blobs/${digest}`), { method: "HEAD" });
+      if (there.status !== 200)
+        errors.push({ code, message: "blob unknown to registry", ...(tells ? { detail: { Digest: digest } } : {}) });
+    }
+    if (errors.length > 0) {
+      return exchange.reply(
+        status,
+        { "content-type": "application/json" },
+        JSON.stringify({ errors: tells ? errors : errors.slice(0, 1) }),
+        true,
+      );
+    }
+    const put = await fetch(exchange.upstream(exchange.path), {
+      method: "PUT",
+      body: new Uint8Array(body),
+      headers: { "content-type": exchange.request.headers["content-type"] ?? "" },
+    });
+    return exchange.reply(
+      put.status,
+      { "docker-content-digest": put.headers.get("docker-content-digest") ?? "" },
+      "",
+      true,
+    );
+  };

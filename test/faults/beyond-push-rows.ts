@@ -1,4 +1,15 @@
-import { cutUploads, delay, hang, pass, refuse, replyUnread, reply, reset, withHeaders } from "./actions.js";
+import {
+  checksBlobs,
+  cutUploads,
+  delay,
+  hang,
+  pass,
+  refuse,
+  replyUnread,
+  reply,
+  reset,
+  withHeaders,
+} from "./actions.js";
 import { pathOf } from "./push-rows.js";
 import type { Row } from "./row.js";
 import type { Action } from "./rules.js";
@@ -122,7 +133,10 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
     want: "survive",
     resent: 1.05,
     requests: 40,
-    rules: () => [{ method: /HEAD/, path: BLOB, hits: "all", act: LYING_HEAD }],
+    rules: () => [
+      { method: /HEAD/, path: BLOB, hits: "all", act: LYING_HEAD },
+      { method: /PUT/, path: MANIFESTS, hits: "all", act: checksBlobs(true) },
+    ],
   },
   {
     id: "N09",
@@ -132,12 +146,7 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
     requests: 40,
     rules: () => [
       { method: /HEAD/, path: BLOB, hits: "all", act: LYING_HEAD },
-      {
-        method: /PUT/,
-        path: MANIFESTS,
-        hits: 1,
-        act: refuse(404, "MANIFEST_BLOB_UNKNOWN"),
-      },
+      { method: /PUT/, path: MANIFESTS, hits: "all", act: checksBlobs(false) },
     ],
   },
   {
@@ -147,7 +156,7 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
     resent: 1.05,
     rules: () => [
       { method: /HEAD/, path: BLOB, hits: "all", act: LYING_HEAD },
-      { method: /PUT/, path: MANIFESTS, hits: 1, act: refuse(400, "BLOB_UNKNOWN") },
+      { method: /PUT/, path: MANIFESTS, hits: "all", act: checksBlobs(true, 400, "BLOB_UNKNOWN") },
     ],
   },
   {
@@ -164,6 +173,7 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
     want: "survive",
     resent: 2.05,
     rules: () => [
+      { method: /PUT/, path: MANIFESTS, hits: "all", act: checksBlobs(true) },
       {
         method: /PUT/,
         path: UPLOADS,
@@ -529,9 +539,10 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
   {
     id: "N45",
     what: "an upload is answered 201 before its body was read, connection closed",
-    want: "either",
+    want: "survive",
     deadline: 20_000,
     rules: () => [
+      { method: /PUT/, path: MANIFESTS, hits: "all", act: checksBlobs(true) },
       {
         method: /PUT/,
         path: UPLOADS,
@@ -664,7 +675,7 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
 
 /** Faults of a copy from one repository of a registry to another. */
 export const COPY_ROWS: readonly Row[] = [
-  { id: "N70", what: "no fault: everything is mounted", want: "survive", resent: 0 },
+  { id: "N70", what: "no fault: everything is mounted", want: "survive", resent: 0.001 },
   {
     id: "N71",
     what: "mounts are answered 202, and the session is not known afterwards",
@@ -712,7 +723,10 @@ export const COPY_ROWS: readonly Row[] = [
     id: "N76",
     what: "a mount is acknowledged and not done",
     want: "survive",
-    rules: () => [{ method: /POST/, path: /mount=/, act: reply(201, { location: "/v2/x" }) }],
+    rules: () => [
+      { method: /POST/, path: /mount=/, act: reply(201, { location: "/v2/x" }) },
+      { method: /PUT/, path: MANIFESTS, hits: "all", act: checksBlobs(true) },
+    ],
   },
   {
     id: "N77",

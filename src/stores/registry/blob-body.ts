@@ -4,7 +4,7 @@ import { algorithmOf, type Descriptor } from "../../spec/index.js";
 import { type Body, checkHash, Hasher } from "../../streams/index.js";
 import type { RepositoryApi } from "./connection.js";
 import { openForeign } from "./foreign.js";
-import { Attempts, isTransient } from "./patience.js";
+import { Attempts, isWorthAnother } from "./patience.js";
 import { registryError } from "./registry-error.js";
 
 /** One pass over a blob: where it stands and what it has learned from the answers so far. */
@@ -13,7 +13,14 @@ interface Pass {
   at: number;
   /** A strong validator of the first answer, so that two versions are never mixed (RFC 9110, 13.1.5). */
   etag: string | undefined;
+  /** A range was refused, or another one was sent: the whole blob is asked for, and what is known of it passed over. */
+  whole: boolean;
+  /** How often the place that the registry redirects to has refused what the registry allowed. */
+  refusals: number;
 }
+
+/** As often a place elsewhere may refuse: the address that it was given may have been dead on arrival. */
+const MAX_REFUSALS = 2;
 
 /**
  * A blob as it lies in a registry. A broken, short or stalled answer is continued where it stopped, always through the
@@ -41,7 +48,7 @@ async function* read(
   const where = `${api.location}@${blob.digest}`;
   const hasher = start === 0 ? new Hasher(algorithmOf(blob.digest)) : undefined;
   const attempts = new Attempts(api.connection.patience);
-  const pass: Pass = { at: start, etag: undefined };
+  const pass: Pass = { at: start, etag: undefined, whole: false, refusals: 0 };
   while (pass.at < blob.size) {
     let failure: unknown;
     try {
@@ -55,7 +62,7 @@ async function* read(
       if (pass.at < blob.size) failure = shortAnswer(blob, pass.at, where);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!isTransient(error)) throw error;
+      if (!isWorthAnother(error)) throw error;
       failure = error;
     }
     if (failure !== undefined) await attempts.again(failure, { signal });
@@ -75,14 +82,16 @@ async function* receive(
   pass: Pass,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const response = await ask(api, blob, pass, signal);
-  let skip = 0;
-  if (response.status === 206) {
-    await checkRange(response, blob, pass.at);
-  } else {
-    // The whole blob in answer to a part: no ranges here, or another version behind If-Range. The digest will tell.
-    skip = pass.at;
+  let response = await ask(api, blob, pass, signal);
+  if (response.status === 206 && !rangeFits(response, blob, pass.at)) {
+    await response.discard();
+    if (pass.at === 0 || pass.whole) throw wrongRange(response, blob, pass.at);
+    pass.whole = true;
+    response = await ask(api, blob, pass, signal);
+    if (response.status === 206) throw wrongRange(response, blob, 0);
   }
+  // The whole blob in answer to a part: no ranges here, or another version behind If-Range. The digest will tell.
+  let skip = response.status === 206 ? 0 : pass.at;
   const etag = response.headers["etag"];
   pass.etag ??= etag?.startsWith('"') === true ? etag : undefined;
   for await (const chunk of response.body) {
@@ -95,14 +104,19 @@ async function* receive(
   }
 }
 
+/** What servers without ranges say to one, those aside that send the whole. */
+const NO_RANGES: ReadonlySet<number> = new Set([400, 405, 501]);
+
 async function ask(
   api: RepositoryApi,
   blob: Descriptor,
   pass: Pass,
   signal: AbortSignal | undefined,
 ): Promise<HttpResponse> {
-  const headers =
-    pass.at === 0 ? {} : { range: `bytes=${pass.at}-`, ...(pass.etag === undefined ? {} : { "if-range": pass.etag }) };
+  const ranged = pass.at > 0 && !pass.whole;
+  const headers = ranged
+    ? { range: `bytes=${pass.at}-`, ...(pass.etag === undefined ? {} : { "if-range": pass.etag }) }
+    : {};
   const asked = { where: `pull ${api.location}@${blob.digest}`, subject: "blob" } as const;
   // Identity: a digest is over the bytes as they lie there, not over what a proxy made smaller on the way.
   const response = await api.send({
@@ -111,21 +125,47 @@ async function ask(
     headers: { "accept-encoding": "identity", ...headers },
     signal,
   });
-  if (response.status === 200 || response.status === 206) return response;
-  if (response.status === 416) {
+  const { status } = response;
+  if (status === 200 || status === 206) return response;
+  if (status === 416) {
     await response.discard();
     throw shortAnswer(blob, pass.at, asked.where, "SIZE_MISMATCH");
   }
+  if (ranged && NO_RANGES.has(status)) {
+    await response.discard();
+    pass.whole = true;
+    return ask(api, blob, pass, signal);
+  }
   const error = await registryError(response, asked);
-  if (response.status !== 404 || blob.urls === undefined) throw error;
-  return openForeign(api.connection.foreign, blob.urls, headers, error, signal);
+  if (status === 404 && blob.urls !== undefined) {
+    return openForeign(api.connection.foreign, blob.urls, headers, error, signal);
+  }
+  throw (await isDeadAddress(api, response, pass)) ? deadAddress(error) : error;
 }
 
-async function checkRange(response: HttpResponse, blob: Descriptor, start: number): Promise<void> {
+/** A signed address may be dead when it is used: the registry is asked for another one, a few times. */
+async function isDeadAddress(api: RepositoryApi, response: HttpResponse, pass: Pass): Promise<boolean> {
+  // S3 and Azure say 403 of it, Google 400.
+  if (response.status !== 403 && response.status !== 400) return false;
+  if (response.url.host === (await api.connection.origin()).host || pass.refusals >= MAX_REFUSALS) return false;
+  pass.refusals += 1;
+  return true;
+}
+
+function deadAddress(error: GantryError): GantryError {
+  return new GantryError("CONNECTION_FAILED", "the place that the registry redirects to refused", {
+    where: error.where,
+    cause: error,
+  });
+}
+
+function rangeFits(response: HttpResponse, blob: Descriptor, start: number): boolean {
   const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers["content-range"] ?? "");
-  if (match !== null && Number(match[1]) === start && (match[3] === "*" || Number(match[3]) === blob.size)) return;
-  await response.discard();
-  throw new GantryError("REGISTRY_PROTOCOL", "the registry sent another range than the one that was asked for", {
+  return match !== null && Number(match[1]) === start && (match[3] === "*" || Number(match[3]) === blob.size);
+}
+
+function wrongRange(response: HttpResponse, blob: Descriptor, start: number): GantryError {
+  return new GantryError("REGISTRY_PROTOCOL", "the registry sent another range than the one that was asked for", {
     where: blob.digest,
     facts: { asked: `bytes=${start}-`, got: response.headers["content-range"] ?? "" },
   });

@@ -14,7 +14,7 @@ import {
 } from "../../spec/index.js";
 import { digestOf, readAll, verifyBytes } from "../../streams/index.js";
 import type { RepositoryApi } from "./connection.js";
-import { Attempts, isTransient } from "./patience.js";
+import { Attempts, isWorthAnother } from "./patience.js";
 import { registryError } from "./registry-error.js";
 
 /** Every type that gantry reads: without it registries convert to what they think an old client wants. */
@@ -56,7 +56,7 @@ export async function readDocument(
       signal?.throwIfAborted();
       if (isDamage(error) && damaged === 0) {
         damaged += 1;
-      } else if (isTransient(error) && !isAnswer(error)) {
+      } else if (isWorthAnother(error)) {
         await attempts.again(error, { signal });
       } else {
         throw error;
@@ -67,9 +67,6 @@ export async function readDocument(
 
 const isDamage = (error: unknown): boolean =>
   GantryError.is(error) && (error.code === "DIGEST_MISMATCH" || error.code === "SIZE_MISMATCH");
-
-/** A refusal that the registry itself sent: the middleware has repeated that already. */
-const isAnswer = (error: unknown): boolean => GantryError.is(error) && error.registry !== undefined;
 
 async function readOnce(
   api: RepositoryApi,

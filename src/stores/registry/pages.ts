@@ -3,7 +3,7 @@ import type { HttpResponse } from "../../net/index.js";
 import type { Patience } from "./connection.js";
 import { nextPage } from "./link.js";
 import { readNames } from "./names.js";
-import { Attempts, isTransient } from "./patience.js";
+import { Attempts, isWorthAnother } from "./patience.js";
 import { type Asked, registryError } from "./registry-error.js";
 
 /** What a paginated list of names needs. */
@@ -77,7 +77,7 @@ async function* readPage(
       return;
     } catch (error) {
       list.signal?.throwIfAborted();
-      if (!isTransient(error) || (GantryError.is(error) && error.registry !== undefined)) throw error;
+      if (!isWorthAnother(error)) throw error;
       await attempts.again(error, { signal: list.signal });
     }
   }

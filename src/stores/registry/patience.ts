@@ -21,6 +21,21 @@ export function isTransient(error: unknown): boolean {
   return typeof code === "string" && /^(?:E[A-Z]{3,}|UND_ERR_[A-Z_]+)$/.test(code);
 }
 
+/**
+ * True for a failure in the middle of an answer that another request may not meet. What the middleware has repeated as
+ * often as it may is not repeated once more on top of that, nor is what the registry itself refused; and what was no
+ * HTTP may have been a connection out of step, which a new one is not.
+ */
+export function isWorthAnother(error: unknown): boolean {
+  if (!GantryError.is(error)) return isTransient(error);
+  if (error.registry !== undefined || error.facts?.["attempts"] !== undefined) return false;
+  return isTransient(error) || isGarbled(error);
+}
+
+/** What came was not HTTP. */
+const isGarbled = (error: GantryError): boolean =>
+  error.code === "REGISTRY_PROTOCOL" && String(error.facts?.["cause"]).startsWith("HPE_");
+
 /** True for a status that another attempt may not meet. */
 export const isTransientStatus = (status: number): boolean =>
   status === 408 || status === 429 || status === 499 || status >= 500;
