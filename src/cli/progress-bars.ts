@@ -13,26 +13,31 @@ export function renderBars(
   const room = Math.max(1, Math.min(MAX_BARS, terminal.rows - 4));
   const shown = running.slice(0, room);
   const rest = running.length - shown.length;
-  const lines = shown.map((one) => bar(one, width, terminal));
+  const labels = shown.map(({ label }) => oneLine(label));
+  const longest = Math.min(MAX_LABEL, Math.max(0, ...labels.map((label) => label.length)));
+  const lines = shown.map((one, at) => bar({ ...one, label: labels[at]!.padEnd(longest) }, width, terminal));
   if (rest > 0) lines.push(fit(`and ${rest} more`, width));
   if (summary !== undefined) lines.push(fit(summary, width));
   return lines.join("\n");
 }
 
 const MAX_BARS = 8;
-const LABEL = 19;
+const MAX_CELLS = 30;
+/** `sha256:` and twelve digits. */
+const MIN_LABEL = 19;
+const MAX_LABEL = 48;
 
 function bar({ label, size, sent }: Running, width: number, terminal: Parameters<typeof renderBars>[2]): string {
   const share = size <= 0 ? 1 : Math.max(0, Math.min(1, sent / size));
-  const numbers = `${String(Math.floor(share * 100)).padStart(3)}% ${formatBytes(Math.max(0, sent)).padStart(7)} / ${formatBytes(size)}`;
-  // The numbers matter most, then the label, then the picture.
-  const cells = Math.min(30, width - numbers.length - LABEL - 4);
-  const space = width - numbers.length - (cells >= 5 ? cells + 4 : 1);
-  const name = fit(oneLine(label), Math.max(0, Math.min(space, 48))).padEnd(Math.min(space, LABEL));
-  if (cells < 5) return fit(`${name} ${numbers}`.trimStart(), width);
+  const amount = `${formatBytes(Math.max(0, sent)).padStart(6)} / ${formatBytes(size).padStart(6)}`;
+  const numbers = `${String(Math.floor(share * 100)).padStart(3)}% ${amount}`;
+  // The numbers matter most, then the beginning of the label, then the picture.
+  const cells = Math.min(MAX_CELLS, width - numbers.length - MIN_LABEL - 4);
+  if (cells < 5) return fit(`${fit(label, Math.max(0, width - numbers.length - 1))} ${numbers}`.trimStart(), width);
   const full = Math.round(share * cells);
   const filled = `${"=".repeat(full)}${full < cells ? ">" : ""}`;
-  return `${name} [${paint(terminal, "err", "cyan", filled)}${" ".repeat(cells - filled.length)}] ${numbers}`;
+  const picture = `[${paint(terminal, "err", "cyan", filled)}${" ".repeat(cells - filled.length)}]`;
+  return `${fit(label, Math.min(MAX_LABEL, width - numbers.length - cells - 4))} ${picture} ${numbers}`;
 }
 
 /** The beginning that fits; whatever is not ASCII may be two columns wide. */

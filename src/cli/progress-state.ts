@@ -82,7 +82,7 @@ export class ProgressState {
     const pace =
       silent >= SILENT_SECONDS
         ? `nothing moved for ${formatSeconds(silent)}`
-        : `${formatBytes(Math.round(this.#rate.perSecond(now)))}/s${left === undefined ? "" : `, ${formatSeconds(left)} left`}`;
+        : `${formatBytes(Math.round(this.#rate.perSecond(now)))}/s${left === undefined ? "" : `, ${formatSeconds(Math.max(1, Math.round(left)))} left`}`;
     return `${this.#blobsDone}/${plural(this.#blobs, "blob")}, ${formatBytes(settled)} of ${formatBytes(this.#bytes)}, ${pace}`;
   }
 
