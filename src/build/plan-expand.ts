@@ -1,32 +1,23 @@
-import type { PlanNode } from "./plan-nodes.js";
-import type { PlanProblems } from "./plan-problems.js";
+import type { Located, Problems, YamlNode, YamlPath } from "../yaml/index.js";
 import { expandTemplate, type Template, templateText, type Variables } from "./template.js";
 
-/** A path into a plan's value. */
-export type PlanPath = readonly (string | number)[];
-
 /** A plan as plain values with all its variables replaced, and the way back to where each part was written. */
-export interface ExpandedPlan {
-  readonly value: unknown;
-  /** Where the value at `path` stands; for the nearest part that exists when there is none. */
-  at(path: PlanPath): string;
-  /** Where the key at the end of `path` stands. */
-  keyAt(path: PlanPath): string;
+export interface ExpandedPlan extends Located {
   /** The source of a file mapping, its platform variables open; `path` ends with the key. */
-  source(path: PlanPath): Template;
+  source(path: YamlPath): Template;
 }
 
 /**
  * Replaces the variables in every text and every key. A platform's variables are allowed in the sources of layers
  * alone; keys that begin with `x-` at the top are the user's own and are left out.
  */
-export function expandPlan(root: PlanNode, given: Variables, problems: PlanProblems): ExpandedPlan {
+export function expandPlan(root: YamlNode, given: Variables, problems: Problems): ExpandedPlan {
   const values = new Map<string, string>();
   const keys = new Map<string, string>();
   const sources = new Map<string, Template>();
   const variables = { ...fileVariables(root, given, problems), ...given };
 
-  const expand = (node: PlanNode, path: PlanPath): unknown => {
+  const expand = (node: YamlNode, path: YamlPath): unknown => {
     values.set(id(path), node.at);
     if (node.kind === "value") return node.value;
     if (node.kind === "text") return text(node.text, node.at, path, false);
@@ -52,7 +43,7 @@ export function expandPlan(root: PlanNode, given: Variables, problems: PlanProbl
     return object;
   };
 
-  const text = (raw: string, at: string, path: PlanPath, isSource: boolean): string => {
+  const text = (raw: string, at: string, path: YamlPath, isSource: boolean): string => {
     const { template, problems: found } = expandTemplate(raw, variables);
     for (const { message, hint } of found) problems.add(at, message, hint);
     const open = template.find((part) => typeof part !== "string");
@@ -64,7 +55,7 @@ export function expandPlan(root: PlanNode, given: Variables, problems: PlanProbl
     return result;
   };
 
-  const near = (map: Map<string, string>, path: PlanPath): string | undefined => {
+  const near = (map: Map<string, string>, path: YamlPath): string | undefined => {
     for (let length = path.length; length >= 0; length--) {
       const found = map.get(id(path.slice(0, length)));
       if (found !== undefined) return found;
@@ -81,13 +72,13 @@ export function expandPlan(root: PlanNode, given: Variables, problems: PlanProbl
 }
 
 /** `images[i].layers[j].files` */
-const isFiles = (path: PlanPath): boolean =>
+const isFiles = (path: YamlPath): boolean =>
   path.length === 5 && path[0] === "images" && path[2] === "layers" && path[4] === "files";
 
-const id = (path: PlanPath): string => JSON.stringify(path);
+const id = (path: YamlPath): string => JSON.stringify(path);
 
 /** The file's own variables, from top to bottom: a value may use what is given from outside and what stands above it. */
-function fileVariables(root: PlanNode, given: Variables, problems: PlanProblems): Variables {
+function fileVariables(root: YamlNode, given: Variables, problems: Problems): Variables {
   const variables: Record<string, string> = Object.create(null) as Record<string, string>;
   const vars = root.kind === "map" ? root.entries.find((entry) => entry.key === "vars")?.value : undefined;
   if (vars?.kind !== "map") return variables;
@@ -114,7 +105,7 @@ function fileVariables(root: PlanNode, given: Variables, problems: PlanProblems)
   return variables;
 }
 
-function rawValue(node: PlanNode, note: (at: string, path: PlanPath) => void, path: PlanPath = []): unknown {
+function rawValue(node: YamlNode, note: (at: string, path: YamlPath) => void, path: YamlPath = []): unknown {
   note(node.at, path);
   if (node.kind === "text") return node.text;
   if (node.kind === "value") return node.value;

@@ -193,7 +193,7 @@ describe("a bad plan says where and what was meant", () => {
       "Known here: name, base, platforms, layers, config, annotations, tags, compression, family.",
     ],
     ["no images", "vars: {}\n", 'gantry.yaml:1:1: "images" is missing: expected a list of images'],
-    ["empty file", "", "gantry.yaml:1:1: the plan is empty"],
+    ["empty file", "", "gantry.yaml:1:1: the file is empty"],
     ["no name", "images:\n  - base: scratch\n", 'gantry.yaml:2:5: "name" is missing: expected a name'],
     [
       "a name that is a path",
@@ -282,7 +282,7 @@ describe("a bad plan says where and what was meant", () => {
     [
       "two documents",
       "images: [{ name: a }]\n---\nimages: []",
-      "gantry.yaml:2:1: a plan is one YAML document, and here is another",
+      "gantry.yaml:2:1: one YAML document is expected, and here is another",
     ],
     ["a tab", "images:\n\t- name: a", "gantry.yaml:2:1: invalid YAML: tabs are not allowed as indentation"],
     [

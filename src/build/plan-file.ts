@@ -1,11 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { GantryError } from "../errors.js";
+import { checkShape, Problems, readValue, readYaml, type YamlNode } from "../yaml/index.js";
 import type { BuildPlan } from "./plan.js";
 import { expandPlan } from "./plan-expand.js";
 import type { PlanInput } from "./plan-input.js";
-import { type PlanNode, readValue, readYaml } from "./plan-nodes.js";
-import { PlanProblems } from "./plan-problems.js";
 import type { Variables } from "./template.js";
 
 /** Where a plan's variables come from besides its own `vars:`. */
@@ -67,13 +66,13 @@ export async function readPlanFile(
  * @throws GantryError PLAN_INVALID naming each problem with `FILE:LINE:COLUMN`, or with the path in the value
  */
 export async function parsePlan(plan: string | PlanInput, options: PlanOptions): Promise<BuildPlan> {
-  const root: PlanNode =
+  const root: YamlNode =
     typeof plan === "string" ? await readYaml(plan, options.file ?? "gantry.yaml") : readValue(plan);
-  const { checkPlan } = await import("./plan-check.js");
+  const { planSchema } = await import("./plan-schema.js");
   const { normalisePlan } = await import("./plan-normalise.js");
-  const problems = new PlanProblems();
+  const problems = new Problems();
   const expanded = expandPlan(root, { ...options.vars, ...options.environment }, problems);
-  const input = checkPlan(expanded, problems);
+  const input = checkShape(expanded, { schema: planSchema, noun: "plan" }, problems);
   problems.throwIfAny();
   if (input === undefined) throw new GantryError("INTERNAL", "a plan failed its check without a reason");
   const result = normalisePlan(input, expanded, resolve(options.directory), problems);

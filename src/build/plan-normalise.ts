@@ -1,16 +1,16 @@
 import { GantryError } from "../errors.js";
 import { parseImageName, parsePlatform, type Platform, formatPlatform, type StringMap } from "../spec/index.js";
+import type { Problems, YamlPath } from "../yaml/index.js";
 import type { BuildPlan, ConfigPlan, FileMapping, ImagePlan, LayerCompression, LayerPlan } from "./plan.js";
-import type { ExpandedPlan, PlanPath } from "./plan-expand.js";
+import type { ExpandedPlan } from "./plan-expand.js";
 import type { CompressionInput, ConfigInput, ImageInput, LayerInput, PlanInput, Scalar } from "./plan-input.js";
-import type { PlanProblems } from "./plan-problems.js";
 
 /** Turns what the schema let through into the one form that the build reads; what no schema can say is checked here. */
 export function normalisePlan(
   input: PlanInput,
   expanded: ExpandedPlan,
   directory: string,
-  problems: PlanProblems,
+  problems: Problems,
 ): BuildPlan {
   const names = new Map<string, string>();
   const images = input.images.map((image, i): ImagePlan => {
@@ -23,7 +23,7 @@ export function normalisePlan(
   });
   return { directory, images };
 
-  function normaliseImage(image: ImageInput, path: PlanPath, at: string): ImagePlan {
+  function normaliseImage(image: ImageInput, path: YamlPath, at: string): ImagePlan {
     const compression = normaliseCompression(image.compression ?? "gzip", [...path, "compression"]);
     const tags = asList(image.tags);
     tags.forEach((tag, i) =>
@@ -46,7 +46,7 @@ export function normalisePlan(
     };
   }
 
-  function normalisePlatforms(image: ImageInput, path: PlanPath): Platform[] {
+  function normalisePlatforms(image: ImageInput, path: YamlPath): Platform[] {
     const platforms: Platform[] = [];
     asList(image.platforms).forEach((text, i) => {
       const platform = attempt([...path, i], () => parsePlatform(text));
@@ -58,7 +58,7 @@ export function normalisePlan(
     return platforms;
   }
 
-  function normaliseLayer(layer: LayerInput, path: PlanPath, inherited: LayerCompression): LayerPlan {
+  function normaliseLayer(layer: LayerInput, path: YamlPath, inherited: LayerCompression): LayerPlan {
     const [uid = 0, gid = uid] = String(layer.owner ?? "0:0")
       .split(":")
       .map(Number);
@@ -96,7 +96,7 @@ export function normalisePlan(
     };
   }
 
-  function normaliseFile(key: string, destination: string, path: PlanPath): FileMapping {
+  function normaliseFile(key: string, destination: string, path: YamlPath): FileMapping {
     const at = expanded.keyAt(path);
     if (key.includes("\0") || destination.includes("\0")) problems.add(at, "a path holds a zero byte");
     if (!destination.startsWith("/")) {
@@ -114,7 +114,7 @@ export function normalisePlan(
     return { source: expanded.source(path), destination: into && clean !== "/" ? `${clean}/` : clean, at };
   }
 
-  function normaliseTime(value: string | number | undefined, path: PlanPath): number | "keep" | undefined {
+  function normaliseTime(value: string | number | undefined, path: YamlPath): number | "keep" | undefined {
     if (value === undefined || value === "keep") return value;
     if (/^\d+$/.test(String(value))) return Number(value);
     const seconds = ISO_DATE.test(String(value)) ? Math.floor(Date.parse(String(value)) / 1000) : Number.NaN;
@@ -127,7 +127,7 @@ export function normalisePlan(
     return seconds;
   }
 
-  function normaliseCompression(value: CompressionInput, path: PlanPath): LayerCompression {
+  function normaliseCompression(value: CompressionInput, path: YamlPath): LayerCompression {
     if (typeof value === "string") return { type: value };
     if (value.level === undefined) return { type: value.type };
     const level = Number(value.level);
@@ -142,7 +142,7 @@ export function normalisePlan(
     return { type: value.type, level };
   }
 
-  function normaliseConfig(config: ConfigInput, path: PlanPath): ConfigPlan {
+  function normaliseConfig(config: ConfigInput, path: YamlPath): ConfigPlan {
     const env = Array.isArray(config.env)
       ? (config.env as readonly string[]).map(
           (line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)] as const,
@@ -192,7 +192,7 @@ export function normalisePlan(
   }
 
   /** `8000-8002/udp` is three ports, as in a Dockerfile's EXPOSE. */
-  function normalisePort(text: string, path: PlanPath): string[] {
+  function normalisePort(text: string, path: YamlPath): string[] {
     const [, low = "", high = low, protocol = "tcp"] = /^(\d+)(?:-(\d+))?(?:\/(\w+))?$/.exec(text) ?? [];
     const [from, to] = [Number(low), Number(high)];
     if (from < 1 || to > 65535 || to < from) {
@@ -202,7 +202,7 @@ export function normalisePlan(
     return Array.from({ length: to - from + 1 }, (_, i) => `${from + i}/${protocol}`);
   }
 
-  function attempt<T>(path: PlanPath, act: () => T): T | undefined {
+  function attempt<T>(path: YamlPath, act: () => T): T | undefined {
     try {
       return act();
     } catch (error) {

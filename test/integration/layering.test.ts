@@ -16,7 +16,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "stores/local": ["stores/layout", "content", "streams", "spec"],
   images: ["content", "streams", "spec"],
   transfer: ["content", "streams", "spec"],
-  build: ["images", "transfer", "content", "streams", "spec"],
+  yaml: ["spec"],
+  build: ["images", "transfer", "content", "streams", "yaml", "spec"],
+  sync: ["images", "transfer", "content", "streams", "yaml", "spec"],
   inspect: ["images", "content", "streams", "spec"],
   server: ["stores/layout", "content", "streams", "spec"],
   // The facade: gantry.ts and its parts know every room.

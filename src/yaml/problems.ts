@@ -1,9 +1,8 @@
 import { GantryError } from "../errors.js";
-import type { Problem } from "./template.js";
 
-/** Gathers what is wrong with a plan, so that one run names all of it. */
-export class PlanProblems {
-  readonly #found: (Problem & { readonly at: string })[] = [];
+/** Gathers what is wrong with a document, so that one run names all of it. */
+export class Problems {
+  readonly #found: { readonly at: string; readonly message: string; readonly hint?: string }[] = [];
 
   /** `at` is the place: `gantry.yaml:12:7`, or a path such as `images[0].name`. */
   add(at: string, message: string, hint?: string): void {

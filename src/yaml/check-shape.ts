@@ -1,30 +1,52 @@
 import type * as z from "zod/mini";
-import { closest } from "./closest.js";
-import type { ExpandedPlan } from "./plan-expand.js";
-import type { PlanInput } from "./plan-input.js";
-import type { PlanProblems } from "./plan-problems.js";
-import { planSchema } from "./plan-schema.js";
+import { nearest } from "../spec/index.js";
+import type { Problems } from "./problems.js";
 
 type Issue = z.core.$ZodIssue;
 type Path = (string | number)[];
 
-/** Holds an expanded plan against the schema; what does not fit goes to `problems`, and the answer is then undefined. */
-export function checkPlan(plan: ExpandedPlan, problems: PlanProblems): PlanInput | undefined {
-  const parsed = planSchema.safeParse(plan.value);
+/** A path into a document's value. */
+export type YamlPath = readonly (string | number)[];
+
+/** A document as plain values, and the way back to where each part was written. */
+export interface Located {
+  readonly value: unknown;
+  /** Where the value at `path` stands; for the nearest part that exists when there is none. */
+  at(path: YamlPath): string;
+  /** Where the key at the end of `path` stands. */
+  keyAt(path: YamlPath): string;
+}
+
+/** What is checked, and what it is called in messages: `the plan`. */
+export interface Shape<T> {
+  readonly schema: z.ZodMiniType<T>;
+  readonly noun: string;
+}
+
+/** Holds a document against a schema; what does not fit goes to `problems`, and the answer is then undefined. */
+export function checkShape<T>(located: Located, { schema, noun }: Shape<T>, problems: Problems): T | undefined {
+  const parsed = schema.safeParse(located.value);
   // Not `parsed.data`: zod leaves out a key named `__proto__`, which is a label like any other.
-  if (parsed.success) return plan.value as PlanInput;
-  for (const issue of parsed.error.issues) report(issue, [], plan, problems);
+  if (parsed.success) return located.value as T;
+  for (const issue of parsed.error.issues) report(issue, [], { located, schema, noun }, problems);
   return undefined;
 }
 
-function report(issue: Issue, prefix: Path, plan: ExpandedPlan, problems: PlanProblems): void {
+interface Checking {
+  readonly located: Located;
+  readonly schema: z.core.$ZodType;
+  readonly noun: string;
+}
+
+function report(issue: Issue, prefix: Path, checking: Checking, problems: Problems): void {
+  const { located, schema, noun } = checking;
   const path = [...prefix, ...(issue.path as Path)];
   if (issue.code === "unrecognized_keys") {
-    const known = knownKeys(planSchema, path);
+    const known = knownKeys(schema, path);
     for (const key of issue.keys) {
-      const near = closest(key, known);
+      const near = nearest(key, known);
       const hint = near ? `Did you mean "${near}"?` : known.length > 0 ? `Known here: ${known.join(", ")}.` : undefined;
-      problems.add(plan.keyAt([...path, key]), `unknown key "${key}"`, hint);
+      problems.add(located.keyAt([...path, key]), `unknown key "${key}"`, hint);
     }
     return;
   }
@@ -34,22 +56,22 @@ function report(issue: Issue, prefix: Path, plan: ExpandedPlan, problems: PlanPr
       branch.every((inner) => inner.path.length > 0 || inner.code === "unrecognized_keys"),
     );
     if (meant.length === 1) {
-      for (const inner of meant[0]!) report(inner, path, plan, problems);
+      for (const inner of meant[0]!) report(inner, path, checking, problems);
       return;
     }
   }
   if (issue.code === "invalid_key") {
-    problems.add(plan.keyAt(path), `invalid key ${JSON.stringify(path.at(-1))}`);
+    problems.add(located.keyAt(path), `invalid key ${JSON.stringify(path.at(-1))}`);
     return;
   }
-  const { found, value } = valueAt(plan.value, path);
+  const { found, value } = valueAt(located.value, path);
   const name = path.findLast((part) => typeof part === "string");
   if (!found) {
-    problems.add(plan.at(path), `${JSON.stringify(path.at(-1) ?? "plan")} is missing: ${issue.message}`);
+    problems.add(located.at(path), `${JSON.stringify(path.at(-1) ?? noun)} is missing: ${issue.message}`);
     return;
   }
-  const what = name === undefined ? "the plan" : JSON.stringify(name);
-  problems.add(plan.at(path), `${what}: ${issue.message}${shown(value, issue.message)}`);
+  const what = name === undefined ? `the ${noun}` : JSON.stringify(name);
+  problems.add(located.at(path), `${what}: ${issue.message}${shown(value, issue.message)}`);
 }
 
 function shown(value: unknown, message: string): string {

@@ -1,20 +1,20 @@
 import { GantryError } from "../errors.js";
 
-/** A plan before it means anything: a tree that knows where each of its parts was written. */
-export type PlanNode =
-  | { readonly kind: "map"; readonly at: string; readonly entries: readonly PlanEntry[] }
-  | { readonly kind: "list"; readonly at: string; readonly items: readonly PlanNode[] }
+/** A document before it means anything: a tree that knows where each of its parts was written. */
+export type YamlNode =
+  | { readonly kind: "map"; readonly at: string; readonly entries: readonly YamlEntry[] }
+  | { readonly kind: "list"; readonly at: string; readonly items: readonly YamlNode[] }
   | { readonly kind: "text"; readonly at: string; readonly text: string }
   | { readonly kind: "value"; readonly at: string; readonly value: number | boolean | bigint | null };
 
 /** One key of a map with its value. */
-export interface PlanEntry {
+export interface YamlEntry {
   readonly key: string;
   readonly at: string;
-  readonly value: PlanNode;
+  readonly value: YamlNode;
 }
 
-/** Plans are small: what nests deeper or is larger is a bomb of aliases. */
+/** Documents that people write are small: what nests deeper or is larger is a bomb of aliases. */
 const MAX_DEPTH = 32;
 const MAX_NODES = 100_000;
 
@@ -25,7 +25,7 @@ const MAX_NODES = 100_000;
  * @param file the name for messages, as the user gave it
  * @throws GantryError PLAN_INVALID for what is no YAML: syntax, doubled keys, several documents, unknown tags
  */
-export async function readYaml(text: string, file: string): Promise<PlanNode> {
+export async function readYaml(text: string, file: string): Promise<YamlNode> {
   const { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } = await import("yaml");
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
@@ -39,14 +39,14 @@ export async function readYaml(text: string, file: string): Promise<PlanNode> {
     return `${file}:${line || 1}:${col || 1}`;
   };
   const [document, second] = Array.isArray(documents) ? documents : [];
-  if (document === undefined) throw invalid(at(0), "the plan is empty");
+  if (document === undefined) throw invalid(at(0), "the file is empty");
   const fault = document.errors[0] ?? document.warnings[0];
   if (fault) throw invalid(at(fault.pos[0]), `invalid YAML: ${plain(fault.message)}`);
-  if (second !== undefined) throw invalid(at(second.range[0]), "a plan is one YAML document, and here is another");
+  if (second !== undefined) throw invalid(at(second.range[0]), "one YAML document is expected, and here is another");
   let count = 0;
 
-  const convert = (node: unknown, depth: number, from: number): PlanNode => {
-    if (++count > MAX_NODES || depth > MAX_DEPTH) throw invalid(at(from), "the plan is too large or nests too deep");
+  const convert = (node: unknown, depth: number, from: number): YamlNode => {
+    if (++count > MAX_NODES || depth > MAX_DEPTH) throw invalid(at(from), "this is too large or nests too deep");
     if (isAlias(node)) return convert(node.resolve(document), depth + 1, node.range?.[0] ?? from);
     if (isMap(node)) {
       const start = node.range?.[0] ?? from;
@@ -77,8 +77,8 @@ export async function readYaml(text: string, file: string): Promise<PlanNode> {
  *
  * @throws GantryError PLAN_INVALID when the value nests without end
  */
-export function readValue(value: unknown, at = "", depth = 0): PlanNode {
-  if (depth > MAX_DEPTH) throw invalid(at, "the plan nests too deep");
+export function readValue(value: unknown, at = "", depth = 0): YamlNode {
+  if (depth > MAX_DEPTH) throw invalid(at, "this nests too deep");
   const here = at || "plan";
   if (typeof value === "string") return { kind: "text", at: here, text: value };
   if (Array.isArray(value)) {
@@ -109,7 +109,7 @@ export function readValue(value: unknown, at = "", depth = 0): PlanNode {
 }
 
 /** `<<: *anchor` brings another map's keys; a map's own win (YAML 1.1's merge key, which everybody knows from elsewhere). */
-function merged(entries: readonly PlanEntry[]): readonly PlanEntry[] {
+function merged(entries: readonly YamlEntry[]): readonly YamlEntry[] {
   if (!entries.some(({ key }) => key === "<<")) return entries;
   const own = entries.filter(({ key }) => key !== "<<");
   const known = new Set(own.map(({ key }) => key));
