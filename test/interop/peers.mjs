@@ -40,6 +40,7 @@ export const peers = [
   { name: "debootstrap", apt: "debootstrap", version: ["--version"], optional: true },
   { name: "hyperfine", apt: "hyperfine", version: ["--version"], optional: true },
   { name: "jq", apt: "jq", version: ["--version"], optional: true },
+  { name: "time", apt: "time", version: ["--version"], optional: true },
   {
     name: "crane",
     go: { module: "github.com/google/go-containerregistry", package: "cmd/crane", version: "v0.22.1" },
@@ -65,6 +66,8 @@ export const peers = [
   },
   {
     name: "cosign",
+    // Nothing needs it yet, and it takes many minutes to build: only when it is asked for by name.
+    onlyByName: true,
     go: { module: "github.com/sigstore/cosign/v3", package: "cmd/cosign", version: "v3.0.2" },
     version: ["version"],
     optional: true,
@@ -93,7 +96,7 @@ export function versionOf(name) {
 }
 
 /** Installs the peers that are missing, all or the named ones. Answers those that still are. */
-export function install(names = peers.map((p) => p.name)) {
+export function install(names = peers.filter((p) => !p.onlyByName).map((p) => p.name)) {
   mkdirSync(peersDirectory, { recursive: true });
   const wanted = peers.filter((p) => names.includes(p.name) && find(p.name) === undefined);
   const packages = [...new Set(wanted.flatMap((p) => (p.apt ? [p.apt] : [])))];
