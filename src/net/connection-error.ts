@@ -41,6 +41,8 @@ export function causeCode(error: unknown): string | undefined {
     if (GantryError.is(at)) return typeof at.facts?.["cause"] === "string" ? at.facts["cause"] : causeCode(at.cause);
     const code: unknown = "code" in at ? at.code : undefined;
     if (typeof code === "string" && code !== "UND_ERR_SOCKET") return code;
+    // undici's parser does not always say which rule was broken.
+    if (at.name === "HTTPParserError") return "HPE_INVALID";
     // Happy eyeballs: one error for each address that was tried.
     const inner: unknown = at instanceof AggregateError ? at.errors[0] : at.cause;
     if (inner === undefined) return typeof code === "string" ? code : undefined;
