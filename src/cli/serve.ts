@@ -1,6 +1,7 @@
 import { GantryError } from "../errors.js";
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
+import { maskSecret } from "./github-actions.js";
 
 export const serve: Command = {
   name: "serve",
@@ -22,7 +23,7 @@ export const serve: Command = {
       completes: "folder",
       help: "where content is kept (gantry's data folder)",
     },
-    { name: "user", kind: "list", value: "USER:PASSWORD", help: "ask for Basic authentication; may be repeated" },
+    { name: "user", kind: "list", value: "USER:PASSWORD", help: "ask for Basic authentication" },
     {
       name: "htpasswd",
       kind: "text",
@@ -45,7 +46,8 @@ export const serve: Command = {
 async function runServe(context: Context): Promise<void> {
   const { given, terminal, signal } = context;
   const { host, port } = readListen(given.text("listen") ?? "127.0.0.1:5000");
-  const users = [...given.list("user")];
+  const users = given.list("user");
+  for (const user of users) maskSecret(terminal, user.slice(user.indexOf(":") + 1));
   const htpasswd = given.text("htpasswd");
   const gantry = await context.gantry();
   const registry = await gantry.serve({
