@@ -94,12 +94,16 @@ async function readUsers({ users = [], htpasswd }: ServeRequest, cwd: string): P
     users: plain,
     async verify(user, password) {
       const hash = hashed.get(user);
-      if (hash === undefined) return false;
       const { compare } = await import("bcryptjs");
-      return compare(password, hash);
+      // A user that does not exist takes as long as a wrong password: the time tells no names (CVE-2023-20902).
+      const same = await compare(password, hash ?? NOBODY);
+      return same && hash !== undefined;
     },
   };
 }
+
+/** The hash of a password that nobody has. */
+const NOBODY = "$2b$10$abcdefghijklmnopqrstuuYjfyBzzwQVXB3jCEkVQkdVw0eBjnKqu";
 
 async function readTls(
   { tlsCert, tlsKey }: ServeRequest,
