@@ -113,7 +113,8 @@ export async function faultsAfterFailure(layout: string): Promise<string[]> {
   return [...(entries.length > 0 ? ["an entry was written although it failed"] : []), ...(await strayFiles(layout))];
 }
 
-async function strayFiles(layout: string): Promise<string[]> {
+/** Files of a layout that do not belong there, or are not what their name says. */
+export async function strayFiles(layout: string): Promise<string[]> {
   const files = await readdir(layout, { recursive: true, withFileTypes: true }).catch(() => []);
   const faults: string[] = [];
   for (const file of files) {
