@@ -17,6 +17,8 @@ export type TransferEvent =
       readonly placement: Placement;
     }
   | { readonly type: "manifest-done"; readonly destination: string; readonly descriptor: Descriptor }
+  /** Something that belongs to the image is left out, because it cannot be had. */
+  | { readonly type: "warning"; readonly message: string }
   | { readonly type: "tagged"; readonly destination: string; readonly name: string; readonly descriptor: Descriptor }
   /**
    * Something failed and is tried again. The destination is the place that it failed at: a registry's host, which may

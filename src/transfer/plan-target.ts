@@ -1,6 +1,8 @@
 import type { ContentReader, Store } from "../content/index.js";
 import { GantryError } from "../errors.js";
 import { type Descriptor, type Digest, isDocument, isForeignLayerType, type RepositoryName } from "../spec/index.js";
+import { nameBeside } from "./attached-names.js";
+import type { Attached } from "./find-attached.js";
 import type { Graph } from "./graph.js";
 import type { LocationMemory } from "./memory.js";
 import type { Destination } from "./plan.js";
@@ -13,14 +15,28 @@ export interface NeededBlob {
   readonly mountFrom: readonly RepositoryName[];
 }
 
+/** A name, and what it is to point at. */
+export interface PlannedName {
+  readonly destination: Destination;
+  readonly descriptor: Descriptor;
+  readonly changed: boolean;
+}
+
 /** What has to happen at one store, for all names in it. */
 export interface Target {
   readonly store: Store;
-  readonly names: readonly { readonly destination: Destination; readonly changed: boolean }[];
+  /** Those that were asked for. */
+  readonly names: readonly PlannedName[];
+  /** cosign's tags, which come along. */
+  readonly attachedNames: readonly PlannedName[];
   readonly blobs: readonly NeededBlob[];
-  /** Children first; the root, when it is missing, comes last. */
+  /** Children first; the root, when it is missing, comes last of its own graph. */
   readonly documents: readonly Descriptor[];
+  /** What is attached to the image, and below that; in the order in which it can be put. */
+  readonly attachedDocuments: readonly Descriptor[];
   readonly present: readonly Descriptor[];
+  /** Digest of what is attached, and of all below it, to the digest that it is attached to. */
+  readonly attachedTo: ReadonlyMap<Digest, Digest>;
 }
 
 /** What planning a target needs to know. */
@@ -31,6 +47,17 @@ export interface Planning {
   readonly memory: LocationMemory;
   readonly signal: AbortSignal | undefined;
   onKnown(): void;
+  /** Something is left out that the user did not ask to leave out. */
+  onWarning(message: string): void;
+}
+
+/** What the names at a target say of it. */
+export interface Asked {
+  readonly names: readonly PlannedName[];
+  /** The root is there, and so is everything below it. */
+  readonly complete: boolean;
+  /** The target is the repository that the image comes from. */
+  readonly isSource: boolean;
 }
 
 /**
@@ -43,66 +70,104 @@ const ASK_FROM_BYTES = 16 * 1024;
  * Asks one store what it holds, with as few questions as can be: a name that already points at the root answers for
  * everything below it, and so does the root itself, and any document in between.
  */
-export async function planTarget(store: Store, wanted: readonly Destination[], planning: Planning): Promise<Target> {
+export async function planTarget(
+  store: Store,
+  asked: Asked,
+  attached: readonly Attached[],
+  planning: Planning,
+): Promise<Target> {
   const { graph, memory, signal } = planning;
-  const root = graph.root;
-  if (store.writer === undefined)
-    throw new GantryError("UNSUPPORTED", "the destination cannot be written to", {
-      side: "destination",
-      where: store.location,
-    });
-  const { names, complete } = await askNames(store, wanted, planning);
-  const target = {
-    store,
-    names,
-    blobs: [] as NeededBlob[],
-    documents: [] as readonly Descriptor[],
-    present: [] as Descriptor[],
-  };
-  if (complete) {
-    target.present.push(root);
-    return target;
-  }
   const options = { signal };
-  target.documents = await graph.walk(async (node) => {
+  const seen = new Set<Digest>();
+  const blobs: NeededBlob[] = [];
+  const present: Descriptor[] = [];
+
+  const enter = async (node: Descriptor, isMissing: boolean): Promise<boolean> => {
     planning.onKnown();
     if (isDocument(node)) {
-      if (node.digest === root.digest) return true;
-      if (await store.exists(node, options)) {
-        target.present.push(node);
-        return false;
-      }
-      return true;
+      if (isMissing) return true;
+      if (!(await store.exists(node, options))) return true;
+      present.push(node);
+      return false;
     }
     if (isForeignLayerType(node.mediaType) && store.writer?.accepts.foreignLayers === "optional" && node.urls?.length) {
-      target.present.push(node);
+      present.push(node);
       return false;
     }
     const mountFrom = mountSources(store, node, planning);
-    if (mountFrom.length > 0) target.blobs.push({ descriptor: node, present: "maybe", mountFrom });
+    if (mountFrom.length > 0) blobs.push({ descriptor: node, present: "maybe", mountFrom });
     else if (
       store.repository !== undefined &&
       node.size <= ASK_FROM_BYTES &&
       !memory.holds(store.repository, node.digest)
     ) {
-      target.blobs.push({ descriptor: node, present: "no", mountFrom });
-    } else if (await store.exists(node, options)) target.present.push(node);
-    else target.blobs.push({ descriptor: node, present: "no", mountFrom });
+      blobs.push({ descriptor: node, present: "no", mountFrom });
+    } else if (await store.exists(node, options)) present.push(node);
+    else blobs.push({ descriptor: node, present: "no", mountFrom });
     return false;
-  });
-  return target;
+  };
+
+  let documents: readonly Descriptor[] = [];
+  if (asked.complete) {
+    present.push(graph.root);
+    seen.add(graph.root.digest);
+  } else {
+    documents = await graph.walk((node) => enter(node, node.digest === graph.root.digest), graph.root, seen);
+  }
+
+  const attachedTo = new Map<Digest, Digest>();
+  const attachedNames: PlannedName[] = [];
+  const attachedDocuments: Descriptor[] = [];
+  // In a repository that is source and destination everything lies where it belongs already.
+  for (const one of asked.isSource ? [] : attached) {
+    const { descriptor, subject } = one;
+    const names = await askAttachedNames(store, one, asked.names, options);
+    const isNew = !seen.has(descriptor.digest);
+    const isMissing = isNew && names.every(({ changed }) => changed) && !(await holds(store, one, options));
+    if (isMissing && !(await isReadable(graph, one, planning))) continue;
+    attachedNames.push(...names);
+    if (!isNew) continue;
+    attachedTo.set(descriptor.digest, subject);
+    if (!isMissing) {
+      seen.add(descriptor.digest);
+      present.push(descriptor);
+      continue;
+    }
+    const put = await graph.walk(
+      (node) => {
+        attachedTo.set(node.digest, subject);
+        return enter(node, node.digest === descriptor.digest);
+      },
+      descriptor,
+      seen,
+    );
+    attachedDocuments.push(...put);
+  }
+  return {
+    store,
+    names: asked.names,
+    attachedNames,
+    blobs,
+    documents,
+    attachedDocuments,
+    present,
+    attachedTo,
+  };
 }
 
 /**
  * Finds out which names have to move and whether the root is there. Which question comes first is what the memory is
  * for: a name last seen at the root is asked for itself (the same push again costs one request), a root last seen here
  * is asked for before a new name (one question and one put).
+ *
+ * @throws GantryError UNSUPPORTED for a store that cannot be written to
  */
-async function askNames(
-  store: Store,
-  wanted: readonly Destination[],
-  planning: Planning,
-): Promise<{ names: Target["names"]; complete: boolean }> {
+export async function askNames(store: Store, wanted: readonly Destination[], planning: Planning): Promise<Asked> {
+  if (store.writer === undefined)
+    throw new GantryError("UNSUPPORTED", "the destination cannot be written to", {
+      side: "destination",
+      where: store.location,
+    });
   const { graph, memory, signal, sourceRepository } = planning;
   const root = graph.root;
   const repository = store.repository;
@@ -114,9 +179,9 @@ async function askNames(
   let complete = isSource;
   const asked = new Map<Destination, boolean>();
   const ask = async (destination: Destination): Promise<void> => {
-    const current = await currentDigest(store, destination, options);
-    asked.set(destination, current === root.digest);
-    if (current === root.digest) complete = true;
+    const current = await whatIs(store, destination.tag!, options);
+    asked.set(destination, current?.digest === root.digest);
+    if (current?.digest === root.digest) complete = true;
   };
   const tagged = wanted.filter((destination) => destination.tag !== undefined);
   const likely = (destination: Destination) =>
@@ -129,18 +194,20 @@ async function askNames(
   }
   const names = wanted.map((destination) => ({
     destination,
+    descriptor: root,
     changed: destination.tag === undefined ? !complete : asked.get(destination) !== true,
   }));
-  return { names, complete };
+  return { names, complete, isSource };
 }
 
-async function currentDigest(
+/** What a name points at in a store; undefined when there is no such name. */
+export async function whatIs(
   store: Store,
-  destination: Destination,
-  options: { signal: AbortSignal | undefined },
-): Promise<Digest | undefined> {
+  name: string,
+  options: { readonly signal?: AbortSignal | undefined },
+): Promise<Descriptor | undefined> {
   try {
-    return (await store.resolve(destination.tag!, options)).digest;
+    return await store.resolve(name, options);
   } catch (error) {
     if (
       GantryError.is(error) &&
@@ -148,6 +215,56 @@ async function currentDigest(
     )
       return undefined;
     throw error;
+  }
+}
+
+/** cosign's tag at this store, beside each of the names; most often one. */
+async function askAttachedNames(
+  store: Store,
+  { descriptor, tag }: Attached,
+  names: readonly PlannedName[],
+  options: { readonly signal: AbortSignal | undefined },
+): Promise<PlannedName[]> {
+  if (tag === undefined) return [];
+  const beside = new Map<string, Destination>();
+  for (const { destination } of names) {
+    const called = nameBeside(store, destination.tag, tag);
+    const name =
+      store.repository === undefined
+        ? `${store.location}:${called}`
+        : `${store.repository.host}/${store.repository.repository}:${called}`;
+    if (!beside.has(called)) beside.set(called, { store, tag: called, name });
+  }
+  return Promise.all(
+    [...beside.values()].map(async (destination) => {
+      const current = await whatIs(store, destination.tag!, options);
+      return { destination, descriptor, changed: current?.digest !== descriptor.digest };
+    }),
+  );
+}
+
+/** In files a document that nothing lists is not attached yet, though its bytes are there. */
+async function holds(
+  store: Store,
+  { descriptor, subject, tag }: Attached,
+  options: { readonly signal: AbortSignal | undefined },
+): Promise<boolean> {
+  if (!(await store.exists(descriptor, options))) return false;
+  if (tag !== undefined || store.repository !== undefined || store.referrers === undefined) return true;
+  const about = { mediaType: "", digest: subject, size: 0 };
+  for await (const { digest } of store.referrers.list(about, options)) if (digest === descriptor.digest) return true;
+  return false;
+}
+
+/** Lists of referrers name what was deleted long ago; that is no reason to leave the image where it is. */
+async function isReadable(graph: Graph, { descriptor, subject }: Attached, planning: Planning): Promise<boolean> {
+  try {
+    await graph.children(descriptor);
+    return true;
+  } catch (error) {
+    if (!GantryError.is(error) || error.code !== "MANIFEST_UNKNOWN") throw error;
+    planning.onWarning(`${descriptor.digest}, said to be attached to ${subject}, is not there and is left out`);
+    return false;
   }
 }
 

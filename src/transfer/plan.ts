@@ -24,6 +24,8 @@ export interface Step {
   /** Bytes that the step would send. */
   readonly bytes: number;
   readonly reason: string;
+  /** Of what is attached to the image, such as a signature: the digest that it is attached to. */
+  readonly attachedTo?: Digest;
   /** How it went, once applied. */
   readonly placement?: Placement;
 }
@@ -48,7 +50,10 @@ export interface DestinationReport {
   readonly status: "planned" | "done" | "failed";
   /** False when the name pointed there already and nothing was, or would be, written. */
   readonly changed: boolean;
+  /** Why it failed. */
   readonly error?: GantryError;
+  /** What became of a name when another one could not be moved. */
+  readonly note?: string;
 }
 
 /** What a plan would do, or what was done: the object behind `--json`. */
@@ -77,7 +82,8 @@ export interface Plan {
   /**
    * Does it: content first, everywhere; names last.
    *
-   * @throws GantryError of the first destination that failed; no name was moved unless all content was everywhere
+   * @throws TransferFailed with the error of the destination, or source, that failed first, and the report of all of
+   *   them. No name was moved unless all content was everywhere, and names that were moved have been put back
    */
   apply(options?: ApplyOptions): Promise<Report>;
   /** The report of a plan that was not applied. */
