@@ -2,7 +2,13 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { GantryError } from "../errors.js";
 import { type CredentialSource, defaultCredentials, firstOf, staticCredentials } from "../net/index.js";
-import { type HostOptions, type HostRetry, openHost, type RegistryHost } from "../stores/registry/index.js";
+import {
+  type HostOptions,
+  type HostRetry,
+  openHost,
+  type RegistryHost,
+  UploadJournal,
+} from "../stores/registry/index.js";
 import type { EventListener } from "../transfer/index.js";
 import { type GantryOptions, type Places, type SideOptions, sideOf } from "./options.js";
 
@@ -82,6 +88,7 @@ export function hostOptions(name: string, side: SideOptions, options: GantryOpti
     },
     retry: { attempts: retry === undefined ? undefined : retry + 1, delay: retryDelay },
     timeouts,
+    journal: new UploadJournal(join(places.cache, "uploads")),
     concurrency: concurrency === undefined ? undefined : Math.max(concurrency, MIN_REQUESTS),
     userAgent: "gantry/0.1",
     log,

@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse, Transport } from "../../net/index.js";
 import type { DocumentCache } from "./document-cache.js";
 import type { TraitBook } from "./traits.js";
+import type { UploadJournal } from "./upload-journal.js";
 
 /** How the steps are repeated that only their caller may repeat: upload steps and the middle of a download. */
 export interface Patience {
@@ -22,6 +23,8 @@ export interface Connection {
   readonly book: TraitBook;
   readonly documents: DocumentCache;
   readonly patience: Patience;
+  /** Where uploads under way are noted; without it a killed push starts over. */
+  readonly journal: UploadJournal | undefined;
   /** Work of which only one may run at a time, by what it changes. */
   readonly lines: Map<string, Promise<void>>;
   /** Where the API lives: `https://ghcr.io/`. Found out at the first request. */

@@ -8,6 +8,7 @@ import { listNames } from "./pages.js";
 import { oneLine, registryError } from "./registry-error.js";
 import { RegistryStore } from "./registry-store.js";
 import { type RegistryTraits, TraitBook } from "./traits.js";
+import type { UploadJournal } from "./upload-journal.js";
 
 /** What a host is made of. {@link openHost} composes it; whoever has a transport of another kind makes it here. */
 export interface HostParts {
@@ -23,6 +24,8 @@ export interface HostParts {
   readonly retry?: { readonly attempts?: number | undefined; readonly delay?: number | undefined } | undefined;
   /** Told before a step of an upload or a download is made again: why, and after which pause in milliseconds. */
   readonly onAgain?: ((reason: string, delay: number) => void) | undefined;
+  /** Where uploads under way are noted, so that a push that was killed goes on where it stopped. */
+  readonly journal?: UploadJournal | undefined;
   /** How many requests have left for the host. */
   readonly sent?: () => number;
   readonly close?: () => Promise<void>;
@@ -63,6 +66,7 @@ export class RegistryHost implements AsyncDisposable {
       foreign: parts.foreign,
       book: new TraitBook(parts.name),
       documents: new DocumentCache(),
+      journal: parts.journal,
       lines: new Map(),
       patience: {
         attempts: Math.max(1, parts.retry?.attempts ?? PATIENCE.attempts),

@@ -7,3 +7,10 @@ export { type HostParts, type Ping, RegistryHost } from "./host.js";
 export { type HostOptions, type HostRetry, openHost } from "./open-host.js";
 export type { RegistryStore } from "./registry-store.js";
 export type { RegistryTraits } from "./traits.js";
+export {
+  type JournalEntry,
+  type JournaledUpload,
+  UploadJournal,
+  type UploadJournalOptions,
+  type UploadKey,
+} from "./upload-journal.js";

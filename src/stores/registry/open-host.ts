@@ -16,6 +16,7 @@ import {
 } from "../../net/index.js";
 import { RegistryHost } from "./host.js";
 import { Attempts, isTransient } from "./patience.js";
+import type { UploadJournal } from "./upload-journal.js";
 
 /** Everything that a host can be told; only its name is needed. */
 export interface HostOptions extends HostConfig {
@@ -27,6 +28,8 @@ export interface HostOptions extends HostConfig {
   readonly realms?: readonly string[] | undefined;
   /** Told before anything is sent again, be it a request or a step of a transfer that broke or stalled. */
   readonly onRetry?: ((event: HostRetry) => void) | undefined;
+  /** Where uploads under way are noted, so that a push that was killed goes on where it stopped. */
+  readonly journal?: UploadJournal | undefined;
   /** One line for each request, without secrets (`--debug`). */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -92,6 +95,7 @@ export function openHost(options: HostOptions): RegistryHost {
     origin: async () => (await ready()).registry,
     retry: options.retry,
     onAgain: tell,
+    journal: options.journal,
     sent: () => counter.requests,
     close: async () => undici[Symbol.asyncDispose](),
   });

@@ -8,6 +8,10 @@ export interface RegistryTraits {
   readonly chunks?: boolean;
   /** Whether what a broken closing PUT brought can be continued. distribution 3 can, 2.8 drops the session. */
   readonly putResumes?: boolean;
+  /** False: a session that broke is lost, so nothing is asked of it and nothing is noted for the next run. */
+  readonly resumes?: boolean;
+  /** The Range in the answer to a PATCH stays behind what was taken; a yes counts for all that was sent. */
+  readonly rangeLags?: boolean;
   /** `OCI-Chunk-Min-Length`. */
   readonly chunkMin?: number;
   /** `OCI-Chunk-Max-Length`. */

@@ -2,9 +2,11 @@ import { GantryError } from "../../../errors.js";
 import type { Digest } from "../../../spec/index.js";
 import type { RepositoryApi } from "../connection.js";
 import { Attempts, isTransient, isTransientStatus } from "../patience.js";
-import type { TraitBook } from "../traits.js";
+import type { RegistryTraits, TraitBook } from "../traits.js";
+import type { JournalEntry } from "../upload-journal.js";
 import { chunked } from "./chunked.js";
 import { monolithic } from "./monolithic.js";
+import { beginJournaled } from "./resume.js";
 import { openUpload, type UploadSession } from "./session.js";
 import type { UploadSource } from "./source.js";
 import { stream } from "./stream.js";
@@ -40,6 +42,8 @@ export interface Upload {
 export async function uploadBlob(upload: Upload): Promise<Digest> {
   const { api, source, signal } = upload;
   const attempts = new Attempts(api.connection.patience);
+  const journaled = await beginJournaled(upload);
+  const entry = journaled?.entry;
   let { session } = upload;
   let furthest = 0;
   /** A continued upload was refused: this blob goes in one piece from now on. */
@@ -48,32 +52,48 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
     let failure: unknown;
     let strategy: UploadStrategy | undefined;
     try {
+      const resumed = await journaled?.resume();
+      if (resumed !== undefined) {
+        await session?.cancel();
+        session = resumed;
+        source.rewindTo(resumed.acknowledged);
+        furthest = resumed.acknowledged;
+      }
       session ??= await openSession(upload);
+      await session.noteIn(entry);
       const current = session;
       const { traits } = api.connection.book;
       strategy = STRATEGIES.find((each) => each.fits(source, current, traits))!;
-      return await strategy.send(session, source, traits, signal);
+      const committed = await strategy.send(session, source, traits, signal);
+      await entry?.forget();
+      return committed;
     } catch (error) {
       failure = source.failure ?? error;
     }
     const headers = session?.answer ?? {};
     const { digest } = source;
     const verdict: Verdict =
-      signal?.aborted === true || source.failure !== undefined ? "stop" : judge(failure, strategy, restarted);
+      signal?.aborted === true || source.failure !== undefined
+        ? "stop"
+        : judge(failure, strategy, restarted, source, api.connection.book.traits);
     if (verdict === "stop" || session === undefined) {
-      await session?.cancel();
+      await giveUp(failure, upload, session, entry);
       signal?.throwIfAborted();
       throw failure;
     }
     try {
       // All was sent, so the answer that did not come, or the session that is gone, may have been a yes.
       const maybeThere = source.isAllSent && session.isCommitting && verdict !== "restart";
-      if (digest !== undefined && maybeThere && (await upload.isThere(digest))) return digest;
+      if (digest !== undefined && maybeThere && (await upload.isThere(digest))) {
+        await entry?.forget();
+        return digest;
+      }
+      if (verdict === "smaller") limitRequests(api.connection.book, source);
       const pieces = source.isPromised ? api.connection.book.traits.chunks !== false : true;
       session = await continueWith(
         api.connection.book,
         session,
-        verdict === "ask" && !pieces ? "restart" : verdict,
+        verdict === "ask" && !pieces ? "restart" : verdict === "smaller" ? "ask" : verdict,
         signal,
       );
     } catch (error) {
@@ -92,27 +112,73 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
     try {
       await attempts.again(failure, { signal, headers });
     } catch (error) {
-      await session?.cancel();
+      await giveUp(error, upload, session, entry);
       throw error;
     }
   }
+}
+
+/** From so many bytes on an upload that nobody refused is left for the next run to go on with. */
+const WORTH_KEEPING = 16 * 1024 * 1024;
+
+/** Cancels the session, unless it is noted, can be gone on with, and would be missed. */
+async function giveUp(
+  failure: unknown,
+  { source, signal }: Upload,
+  session: UploadSession | undefined,
+  entry: JournalEntry | undefined,
+): Promise<void> {
+  const mayGoOn = source.failure === undefined && (signal?.aborted === true || isTransient(failure));
+  // Without a session it was the way to the registry that failed: what an earlier run noted still holds.
+  if (entry !== undefined && mayGoOn && (session === undefined || source.position >= WORTH_KEEPING)) {
+    await entry.leave();
+    return;
+  }
+  await session?.cancel();
+  await entry?.forget();
+}
+
+/** A proxy that refuses a body says nothing of its limit; the usual ones are 100 MB (Cloudflare) and less. */
+const SMALLER = [64 * 1024 * 1024, 16 * 1024 * 1024] as const;
+
+/** The step below the size that was refused, if there is one. */
+const nextLimit = (refused: number): number | undefined => SMALLER.find((limit) => limit < refused);
+
+function limitRequests(book: TraitBook, source: UploadSource): void {
+  const { chunkMax } = book.traits;
+  const limit = nextLimit(Math.min(source.size ?? 0, chunkMax ?? Number.POSITIVE_INFINITY));
+  if (limit !== undefined) book.learn({ chunkMax: limit });
 }
 
 /** What registries say to a PATCH that they do not want, whatever is in it. */
 const PIECES_REFUSED: ReadonlySet<string> = new Set(["BLOB_UPLOAD_INVALID", "RANGE_INVALID", "UNSUPPORTED", "UNKNOWN"]);
 
 /** What a failure asks for. */
-type Verdict = "stop" | "ask" | "new session" | "restart";
+type Verdict = "stop" | "ask" | "new session" | "restart" | "smaller";
 
-function judge(failure: unknown, strategy: UploadStrategy | undefined, restarted: boolean): Verdict {
+function judge(
+  failure: unknown,
+  strategy: UploadStrategy | undefined,
+  restarted: boolean,
+  source: UploadSource,
+  { chunks, chunkMax, chunkMin }: RegistryTraits,
+): Verdict {
   const status = GantryError.is(failure) ? failure.registry?.status : undefined;
   // No session could be opened: that request has been repeated by the middleware already.
   if (strategy === undefined) return "stop";
   if (status === undefined) return isTransient(failure) ? "ask" : "stop";
   if (isTransientStatus(status)) return "ask";
   if (status === 416) return "ask";
-  if (status === 404) return "new session";
   const codes = GantryError.is(failure) ? (failure.registry?.errors ?? []).map(({ code }) => code) : [];
+  if (status === 404) {
+    // No session of that name, says a registry; a server without PATCH says it of the address.
+    const unknown = codes.length === 0 || codes.includes("UNSUPPORTED");
+    return strategy.name === "chunked" && unknown && !restarted ? "restart" : "new session";
+  }
+  if (status === 413 && source.isPromised && chunks !== false) {
+    const limit = nextLimit(Math.min(source.size ?? 0, chunkMax ?? Number.POSITIVE_INFINITY));
+    return limit !== undefined && limit >= (chunkMin ?? 0) ? "smaller" : "stop";
+  }
   // A registry that does not take pieces gets the blob in one, once.
   const refusesPieces = codes.length === 0 || codes.some((code) => PIECES_REFUSED.has(code));
   const pieced = strategy.name === "chunked" && (status === 405 || (status === 400 && refusesPieces));
@@ -127,7 +193,7 @@ const isDamage = (failure: unknown): boolean =>
 async function continueWith(
   book: TraitBook,
   session: UploadSession,
-  verdict: Verdict,
+  verdict: "ask" | "new session" | "restart",
   signal: AbortSignal | undefined,
 ): Promise<UploadSession | undefined> {
   if (verdict === "new session") return undefined;
@@ -135,7 +201,7 @@ async function continueWith(
   if (verdict === "ask") {
     const known = await session.ask(signal);
     if (known && session.acknowledged > 0) return session;
-    if (!known && session.isCommitting) book.learn({ putResumes: false });
+    if (!known && session.isCommitting && book.traits.chunkMax === undefined) book.learn({ putResumes: false });
   }
   await session.cancel();
   return undefined;

@@ -5,6 +5,7 @@ import type { Body } from "../../../streams/index.js";
 import type { RepositoryApi } from "../connection.js";
 import { placeNamedBy } from "../link.js";
 import { registryError } from "../registry-error.js";
+import type { JournalEntry } from "../upload-journal.js";
 
 /** How long the end of an upload that nobody wants any more may take. */
 const CANCEL_TIMEOUT = 2_000;
@@ -22,6 +23,7 @@ export class UploadSession {
   #acknowledged = 0;
   #answer: HeaderMap = {};
   #committing = false;
+  #journal: JournalEntry | undefined;
 
   constructor(api: RepositoryApi, location: URL) {
     this.#api = api;
@@ -31,6 +33,12 @@ export class UploadSession {
   /** Where the next request of this session goes. */
   get location(): URL {
     return this.#location;
+  }
+
+  /** From now on each step of the session is noted, so that another process can go on with it. */
+  async noteIn(journal: JournalEntry | undefined): Promise<void> {
+    this.#journal = journal;
+    await this.#record();
   }
 
   /** How many bytes the registry says that it has. */
@@ -49,18 +57,26 @@ export class UploadSession {
   }
 
   /**
-   * Sends bytes. With `range` the registry can refuse what does not join; without it they go to the end.
+   * Sends bytes. With `ranged` the registry can refuse what does not join; without it they go to the end. Where
+   * `rangeLags`, a yes counts for all that was sent, whatever the answer's Range says.
    *
    * @throws GantryError whatever the registry answered; its status is in `registry`
    */
-  async append(body: Body, from: number, ranged: boolean, signal: AbortSignal | undefined): Promise<void> {
+  async append(
+    body: Body,
+    from: number,
+    ranged: boolean,
+    signal: AbortSignal | undefined,
+    rangeLags = false,
+  ): Promise<void> {
     const range = body.size === undefined || !ranged ? {} : { "content-range": `${from}-${from + body.size - 1}` };
     const response = await this.#send("PATCH", body, { ...range, ...BINARY }, {}, signal);
-    const got = acknowledgedIn(response.headers["range"]);
+    const got = rangeLags ? undefined : acknowledgedIn(response.headers["range"]);
     const sent = body.size === undefined ? undefined : from + body.size;
     // `0-0` stands for no byte and for one; what was sent tells which. Without the header the yes counts for all.
     this.#acknowledged = got === undefined || (got === 0 && sent === 1) ? (sent ?? this.#acknowledged) : got;
     await response.discard();
+    await this.#record();
   }
 
   /**
@@ -80,11 +96,13 @@ export class UploadSession {
     await response.discard();
     if (response.status < 200 || response.status >= 300) return false;
     this.#acknowledged = acknowledgedIn(response.headers["range"]) ?? 0;
+    await this.#record();
     return true;
   }
 
   /** Tells the registry to forget the upload. Best effort: it forgets by itself some day. */
   async cancel(): Promise<void> {
+    await this.#journal?.forget();
     try {
       const signal = AbortSignal.timeout(CANCEL_TIMEOUT);
       const response = await this.#api.send({ method: "DELETE", to: this.#location, repeat: "never", signal });
@@ -92,6 +110,10 @@ export class UploadSession {
     } catch {
       // Whatever made us give up is the error that counts.
     }
+  }
+
+  async #record(): Promise<void> {
+    await this.#journal?.record({ location: this.#location, acknowledged: this.#acknowledged });
   }
 
   async #send(

@@ -67,6 +67,11 @@ export class UploadSource {
     return this.#sent;
   }
 
+  /** Where the current attempt stands. */
+  get position(): number {
+    return this.#at;
+  }
+
   /** The last byte has been handed out in the current attempt: an answer that was lost may have been a yes. */
   get isAllSent(): boolean {
     return this.#at === (this.size ?? this.#whole?.size);
