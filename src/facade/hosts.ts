@@ -18,6 +18,7 @@ export class Hosts implements AsyncDisposable {
   readonly #places: Places;
   readonly #open = new Map<string, RegistryHost>();
   readonly #listeners = new Map<symbol, EventListener>();
+  readonly #others: Hosts[] = [];
 
   constructor(options: GantryOptions, places: Places) {
     this.#options = options;
@@ -26,7 +27,7 @@ export class Hosts implements AsyncDisposable {
 
   /** HTTP requests sent to all of them. */
   get requests(): number {
-    return [...this.#open.values()].reduce((sum, host) => sum + host.requests, 0);
+    return [...this.#open.values(), ...this.#others].reduce((sum, host) => sum + host.requests, 0);
   }
 
   /**
@@ -42,6 +43,14 @@ export class Hosts implements AsyncDisposable {
     } finally {
       this.#listeners.delete(key);
     }
+  }
+
+  /** Hosts whose sources are reached in another way; they are counted and closed with these. */
+  withSource(source: SideOptions): Hosts {
+    const { source: usual, ...options } = this.#options;
+    const others = new Hosts({ ...options, source: { ...usual, ...source } }, this.#places);
+    this.#others.push(others);
+    return others;
   }
 
   async host(name: string, side: "source" | "destination"): Promise<RegistryHost> {
@@ -65,7 +74,7 @@ export class Hosts implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const open = [...this.#open.values()];
+    const open = [...this.#open.values(), ...this.#others.splice(0)];
     this.#open.clear();
     await Promise.all(open.map((host) => host[Symbol.asyncDispose]()));
   }

@@ -27,7 +27,7 @@ export async function bringImage(
   bringing: Bringing,
 ): Promise<SyncedImage | (() => Promise<SyncedImage>)> {
   const { options } = bringing;
-  const names = { source: job.nameOf(ref), destination: job.source };
+  const names = { source: job.nameOf(ref), destination: job.destination };
   let place = names;
   let side: Side | undefined = "destination";
   try {
@@ -48,7 +48,7 @@ export async function bringImage(
       };
     }
     side = "source";
-    const root = await job.store.resolve(ref, { signal: options.signal });
+    const root = await job.resolve(ref, options.signal);
     if (trusted?.source === root.digest) {
       return {
         ...place,
@@ -67,7 +67,7 @@ export async function bringImage(
     const { signal, dryRun, onTransfer } = options;
     try {
       signal?.throwIfAborted();
-      const plan = await job.plan(root, destination, signal);
+      const plan = await job.plan(ref, root, destination, signal);
       const isThere = plan.destinations.every(({ changed }) => !changed) && plan.totals.uploaded.count === 0;
       const digest = plan.root.digest;
       const remember = (): Promise<void> =>

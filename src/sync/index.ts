@@ -3,8 +3,10 @@
  * done, and a report of every image. Knows stores by their contract only.
  */
 export { destinationName, type DestinationPattern, type SourceName } from "./destination-name.js";
+export { oncePerBlob } from "./once-per-blob.js";
 export { compilePattern } from "./pattern.js";
-export { runSync, type SyncEvent, type SyncJob, type SyncOptions } from "./run-sync.js";
+export { runSync } from "./run-sync.js";
+export type { Listed, RemovalPlace, SyncEvent, SyncJob, SyncOptions } from "./sync-job.js";
 export { parseSyncFile, readSyncFile } from "./sync-file.js";
 export type { SyncedImage, SyncFailure, SyncReport, SyncTotals } from "./sync-report.js";
 export type { RegistryAccess, SyncPlan, SyncRule } from "./sync-rule.js";

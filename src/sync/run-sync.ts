@@ -6,8 +6,6 @@ import type { SyncedImage, SyncFailure, SyncReport } from "./sync-report.js";
 import { reportSync } from "./sync-report.js";
 import type { SyncJob, SyncOptions } from "./sync-job.js";
 
-export type { SyncEvent, SyncJob, SyncOptions } from "./sync-job.js";
-
 /** Repositories that are listed at once. */
 const LISTINGS = 8;
 /** Images whose source is asked at once, for each that may be brought at once: a question is small. */

@@ -25,7 +25,8 @@ export interface SyncJob {
   readonly source: string;
   /** The destination in full, without a tag: what jobs with one destination have in common. */
   readonly destination: string;
-  readonly store: Store;
+  /** What a name points at, asked by one HEAD where that is possible. */
+  resolve(ref: string, signal: AbortSignal | undefined): Promise<Descriptor>;
   list(signal: AbortSignal | undefined): Promise<Listed>;
   /** Those that are meant. */
   select(refs: readonly string[]): readonly string[];
@@ -38,7 +39,7 @@ export interface SyncJob {
   tagOf(ref: string): string;
   destinationOf(ref: string): Promise<Destination>;
   /** Plans to bring an image whose name was resolved. */
-  plan(root: Descriptor, destination: Destination, signal: AbortSignal | undefined): Promise<Plan>;
+  plan(ref: string, root: Descriptor, destination: Destination, signal: AbortSignal | undefined): Promise<Plan>;
   readonly delete: boolean;
   removal(): Promise<RemovalPlace>;
   readonly state: SyncState;

@@ -1,10 +1,11 @@
 import type { CallOptions } from "../../content/index.js";
 import { GantryError } from "../../errors.js";
 import type { HttpResponse, Transport } from "../../net/index.js";
-import { isRepository } from "../../spec/index.js";
+import { isRepository, MANIFEST_ACCEPT } from "../../spec/index.js";
 import { type Access, type Connection, RepositoryApi } from "./connection.js";
 import { DocumentCache } from "./document-cache.js";
 import { listNames } from "./pages.js";
+import { type Quota, readQuota } from "./quota.js";
 import { oneLine, registryError } from "./registry-error.js";
 import { RegistryStore } from "./registry-store.js";
 import { type RegistryTraits, TraitBook } from "./traits.js";
@@ -53,15 +54,19 @@ export class RegistryHost implements AsyncDisposable {
   readonly #connection: Connection;
   readonly #parts: HostParts;
   #asked = 0;
+  #quota: Quota | undefined;
 
   constructor(parts: HostParts) {
     this.name = parts.name;
     this.#parts = parts;
     this.#connection = {
       host: parts.name,
-      transport: (request) => {
+      transport: async (request) => {
         this.#asked += 1;
-        return parts.transport(request);
+        const response = await parts.transport(request);
+        // What a redirect led to speaks for itself, not for the registry.
+        if (response.url.host === request.url.host) this.#quota = readQuota(response.headers) ?? this.#quota;
+        return response;
       },
       foreign: parts.foreign,
       book: new TraitBook(parts.name),
@@ -82,6 +87,29 @@ export class RegistryHost implements AsyncDisposable {
     return this.#parts.sent?.() ?? this.#asked;
   }
 
+  /** What the host last said of how much more may be pulled; undefined while it said nothing. */
+  get quota(): Quota | undefined {
+    return this.#quota;
+  }
+
+  /**
+   * Asks how much more may be pulled, by one HEAD of a manifest, which no registry counts as a pull; whether the
+   * manifest is there does not matter. Undefined where the registry does not say.
+   *
+   * @throws GantryError UNAUTHORIZED, and what keeps the host from being asked
+   */
+  async askQuota(repository: string, { signal }: CallOptions = {}): Promise<Quota | undefined> {
+    const api = new RepositoryApi(this.#connection, checked(repository, this.name), "read");
+    const response = await api.send({
+      method: "HEAD",
+      to: "manifests/latest",
+      headers: { accept: MANIFEST_ACCEPT.join(", ") },
+      signal,
+    });
+    await response.discard();
+    return readQuota(response.headers);
+  }
+
   /** What is known of this host by now. */
   get traits(): RegistryTraits {
     return this.#connection.book.traits;
@@ -93,13 +121,7 @@ export class RegistryHost implements AsyncDisposable {
    * @throws GantryError REFERENCE_INVALID
    */
   repository(name: string, { access = "read" }: { readonly access?: Access } = {}): RegistryStore {
-    // Every other character is escaped or refused here, once: a name becomes a part of URLs and scopes.
-    if (!isRepository(name)) {
-      throw new GantryError("REFERENCE_INVALID", `${JSON.stringify(name.slice(0, 300))} is not a repository name`, {
-        where: this.name,
-      });
-    }
-    return new RegistryStore(new RepositoryApi(this.#connection, name, access));
+    return new RegistryStore(new RepositoryApi(this.#connection, checked(name, this.name), access));
   }
 
   /**
@@ -159,4 +181,12 @@ export class RegistryHost implements AsyncDisposable {
       ...(signal === undefined ? {} : { signal }),
     });
   }
+}
+
+/** Every other character is escaped or refused here, once: a name becomes a part of URLs and scopes. */
+function checked(name: string, host: string): string {
+  if (isRepository(name)) return name;
+  throw new GantryError("REFERENCE_INVALID", `${JSON.stringify(name.slice(0, 300))} is not a repository name`, {
+    where: host,
+  });
 }

@@ -5,6 +5,7 @@
 export type { Access } from "./connection.js";
 export { type HostParts, type Ping, RegistryHost } from "./host.js";
 export { type HostOptions, type HostRetry, openHost } from "./open-host.js";
+export type { Quota } from "./quota.js";
 export type { RegistryStore } from "./registry-store.js";
 export type { RegistryTraits } from "./traits.js";
 export {
