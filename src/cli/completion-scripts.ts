@@ -35,6 +35,7 @@ _gantry() {
   fi
   (( $#whole )) && compadd -a whole
   (( $#open )) && compadd -S '' -a open
+  return 0
 }
 if [[ "$funcstack[1]" = _gantry ]]; then _gantry "$@"; else compdef _gantry gantry; fi
 `,

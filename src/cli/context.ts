@@ -26,6 +26,7 @@ export class Context {
   /** What the process ends with when the command does not throw. */
   exitCode = 0;
   #gantry: Promise<Gantry> | undefined;
+  #closing = false;
   #progress: Promise<Progress> | undefined;
 
   constructor({ commands, given, terminal, signal }: ContextParts) {
@@ -92,8 +93,12 @@ export class Context {
   }
 
   async close(): Promise<void> {
+    // What was on its way is broken off now, and nobody wants to hear that it would be tried again.
+    this.#closing = true;
     (await this.#progress)?.close();
-    await (await this.#gantry)?.[Symbol.asyncDispose]();
+    // What it failed with was told already, by the command that waited for it.
+    const gantry = await this.#gantry?.catch(() => undefined);
+    await gantry?.[Symbol.asyncDispose]();
   }
 
   #options(): GantryOptions {
@@ -112,7 +117,9 @@ export class Context {
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(retry === undefined ? {} : { retry }),
       ...(retryDelay === undefined ? {} : { retryDelay }),
-      onRetry: (event) => this.note(retryLine(event)),
+      onRetry: (event) => {
+        if (!this.#closing) this.note(retryLine(event));
+      },
       ...(given.flag("debug") ? { log: (line: string) => terminal.err(`${line}\n`) } : {}),
     };
   }

@@ -16,19 +16,19 @@ export type Parsed =
  *
  * @throws GantryError USAGE
  */
-export function parseArguments({ groups, commands }: CommandTable, given: readonly string[]): Parsed {
+export function parseArguments(table: CommandTable, given: readonly string[]): Parsed {
+  const { groups, commands } = table;
   const args = commandFirst(given);
   if (args.length === 0 || args[0] === "-h" || args[0] === "--help") return { kind: "help", text: overview(groups) };
   let parsed: Parsed | undefined;
   const program = buildParser(commands, (found) => {
     parsed = found;
   });
-  let help = "";
   const complaints: string[] = [];
   visit(program, (parser) => {
     parser.exitOverride();
     parser.configureOutput({
-      writeOut: (text) => (help += text),
+      writeOut() {},
       writeErr: (text) => complaints.push(text),
       outputError: (text) => complaints.push(text),
     });
@@ -43,7 +43,7 @@ export function parseArguments({ groups, commands }: CommandTable, given: readon
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0 || error.code === "commander.help")
-      return { kind: "help", text: help || complaints.join("") };
+      return { kind: "help", text: helpFor(table, command === undefined ? args.slice(0, 1) : command.name.split(" ")) };
     throw usageError(error, complaints, command);
   }
   return parsed ?? { kind: "help", text: overview(groups) };
@@ -116,7 +116,6 @@ function buildParser(commands: readonly Command[], found: (parsed: Parsed) => vo
     parser.showSuggestionAfterError(true).allowExcessArguments(false);
     for (const spec of command.args) parser.addArgument(new Argument(syntaxOf(spec), spec.help));
     for (const spec of optionsOf(command)) parser.addOption(toOption(spec));
-    parser.addHelpText("after", examplesOf(command));
     parser.action((...given: unknown[]) => {
       const values: unknown = given[command.args.length];
       found({

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GantryEvent } from "../gantry.js";
+import { type Descriptor, parseDigest } from "../spec/index.js";
 import { FakeTerminal } from "./fake-terminal.js";
 import { renderBars } from "./progress-bars.js";
 import { type Clock, createProgress, progressMode, retryLine } from "./progress.js";
@@ -36,9 +37,9 @@ class FakeClock implements Clock {
   }
 }
 
-const descriptor = (letter: string, size: number) => ({
+const descriptor = (letter: string, size: number): Descriptor => ({
   mediaType: "application/octet-stream",
-  digest: `sha256:${letter.repeat(64)}` as const,
+  digest: parseDigest(`sha256:${letter.repeat(64)}`),
   size,
 });
 const to = "localhost:5000/a";

@@ -10,7 +10,7 @@ export const rm: Command = {
   name: "rm",
   summary: "Remove names, or content by digest",
   description:
-    "Removes each name: a tag of a registry, a reference of a layout (oci:), an image of gantry's own store (local:). Other tags of the same image stay. NAME@DIGEST removes the manifest itself, with all names that it has there. What nothing needs any more is deleted from gantry's own store at once.",
+    "Removes each name: a tag of a registry, a reference of a layout (oci:), an image of gantry's own store (local:). Other tags of the same image stay. NAME@DIGEST removes the manifest itself, with all names that it has there. Content that no name in gantry's own store needs is deleted with it, unless it is younger than an hour.",
   args: [{ name: "image", help: "image names", variadic: true, completes: "image" }],
   options: [...NETWORK, DRY_RUN],
   examples: ["gantry rm local:hello:1.0", "gantry rm docker://localhost:5000/demo/hello:old"],

@@ -20,7 +20,9 @@ export async function saveStream(source: AsyncIterable<Uint8Array>, path: string
     await rename(temporary, path);
     return size;
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {});
+    // People know the file by the name that they gave it.
+    if (error instanceof Error && "path" in error && error.path === temporary) Object.assign(error, { path });
     throw error;
   }
 }
