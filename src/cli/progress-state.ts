@@ -57,6 +57,7 @@ export class ProgressState {
         this.#settled += event.descriptor.size;
         break;
       case "retry":
+      case "warning":
       case "manifest-done":
       case "tagged":
         break;

@@ -164,7 +164,7 @@ describe("progress events", () => {
 });
 
 describe("bars", () => {
-  const width = (line: string): number => [...stripVTControlCharacters(line)].length;
+  const width = (line: string): number => Array.from(stripVTControlCharacters(line)).length;
 
   it("fit every window, whatever the labels and numbers", () => {
     fc.assert(

@@ -107,6 +107,7 @@ function liveProgress(terminal: Terminal, clock: Clock, redraw: Redraw | undefin
     event(event) {
       state.take(event, clock.now());
       if (event.type === "retry") note(retryLine(event));
+      else if (event.type === "warning") note(event.message);
       else if (event.type === "build" && event.event.type === "warning")
         note(`${event.event.image}: ${event.event.message}`);
     },

@@ -82,12 +82,13 @@ describe("examples of the library", () => {
   it("each is run here, and has the types that it says", async () => {
     const files = (await readdir(library)).filter((name) => name.endsWith(".mjs"));
     expect(files.toSorted()).toEqual(["build-and-publish.mjs", "copy.mjs", "mirror.mjs", "tree.mjs"]);
+    const flags = "--ignoreConfig --noEmit --allowJs --checkJs --strict --skipLibCheck --types node --target es2023";
+    const modules = "--lib es2023,esnext.disposable --module nodenext";
     const { status, stdout } = spawnSync(
       process.execPath,
       [
         join(root, "node_modules/typescript/bin/tsc"),
-        ...["--ignoreConfig", "--noEmit", "--allowJs", "--checkJs", "--strict", "--skipLibCheck", "--types", "node"],
-        ...["--target", "es2023", "--lib", "es2023,esnext.disposable", "--module", "nodenext"],
+        ...`${flags} ${modules}`.split(" "),
         ...files.map((name) => join(library, name)),
       ],
       { cwd: root, encoding: "utf8" },
