@@ -18,7 +18,8 @@ import { type LoginOptions, login, logout } from "./facade/login.js";
 import { type Opened, openStore } from "./facade/open-store.js";
 import { type GantryOptions, type Places, placesOf } from "./facade/options.js";
 import { type ServeRequest, type Served, serveRegistry } from "./facade/serve.js";
-import { filterPlatforms, materialise, openView } from "./images/index.js";
+import type { SyncRequest } from "./facade/sync.js";
+import { filterPlatforms, materialise, openView, otherPlatforms } from "./images/index.js";
 import { contentTree, type Inspection, inspectImage, readConfigBytes, type TreeNode } from "./inspect/index.js";
 import {
   type Descriptor,
@@ -35,8 +36,11 @@ import {
   withDefaultTag,
 } from "./spec/index.js";
 import type { Body } from "./streams/index.js";
+import type { Quota } from "./stores/registry/index.js";
 import { type LocalStore, openLocal } from "./stores/local/index.js";
+import type { SyncReport } from "./sync/index.js";
 import {
+  type AttachedChoice,
   type Destination,
   type EventListener,
   fileMemory,
@@ -50,10 +54,15 @@ export type { BuildEvent } from "./build/index.js";
 export type { LoginOptions } from "./facade/login.js";
 export type { GantryOptions, SideOptions } from "./facade/options.js";
 export type { Served, ServeRequest } from "./facade/serve.js";
+export type { SyncRequest } from "./facade/sync.js";
+export type { Quota } from "./stores/registry/index.js";
+export type { SyncedImage, SyncEvent, SyncFailure, SyncReport, SyncTotals } from "./sync/index.js";
 export type { InspectedEntry, Inspection, TreeNode } from "./inspect/index.js";
+export { TransferFailed } from "./transfer/index.js";
 export type {
   Action,
   ApplyOptions,
+  AttachedChoice,
   Count,
   DestinationReport,
   EventListener,
@@ -77,8 +86,14 @@ export interface ReadOptions extends MethodOptions {
 
 /** Options of methods that move images. */
 export interface MoveOptions extends MethodOptions {
-  /** Only these; one gives its image, several an index of them. */
+  /** Only these; one gives its image, several an index of them with their attestations. */
   readonly platforms?: readonly string[];
+  /** With `platforms`: the index keeps its bytes, and the content of other platforms is not copied. */
+  readonly sparse?: boolean;
+  /** Which signatures, attestations, SBOMs and other referrers come along. Default "auto": all, see {@link AttachedChoice}. */
+  readonly attached?: AttachedChoice;
+  /** Put names back that were moved when another one could not be. Default true. */
+  readonly rollback?: boolean;
   readonly onEvent?: EventListener;
 }
 
@@ -307,6 +322,43 @@ export class Gantry implements AsyncDisposable {
     return { images: images.map((image) => ({ ...image, plan: this.#heardPlan(image.plan, options) })) };
   }
 
+  /**
+   * Keeps repositories equal elsewhere: those that a sync file names (gantry's or skopeo's), or one. What is equal
+   * already costs one request an image, and none where its tag is immutable.
+   *
+   * @param source the path of a sync file, or a repository: `HOST/REPOSITORY`, `oci:PATH`, `local:NAME`
+   * @throws GantryError USAGE, PLAN_INVALID, FILE_NOT_FOUND; what failed for an image is in the report
+   */
+  async sync(source: string, request: SyncRequest = {}): Promise<SyncReport> {
+    const { syncImages } = await import("./facade/sync.js");
+    const hosts = this.#hosts;
+    const memory = await this.#locationMemory();
+    return hosts.listen(request.onTransfer, () =>
+      syncImages(source, request, {
+        hosts,
+        places: this.#places,
+        memory,
+        open: (name, side, from) => this.#open(name, side, side === "destination", from),
+        plan: (from, root, to, { memory: known, ...how }) => this.#plan(from, [to], how, { root, memory: known }),
+      }),
+    );
+  }
+
+  /**
+   * How much more may be pulled from a registry, where it says so: one HEAD, which does not count as a pull.
+   *
+   * @param name `HOST/REPOSITORY`; a host alone where its registry has a repository for the question (Docker Hub)
+   */
+  async quota(
+    name: string,
+    { signal }: MethodOptions = {},
+  ): Promise<{ readonly name: string; readonly quota: Quota | undefined }> {
+    const { quotaPlace } = await import("./facade/quota-place.js");
+    const { host, repository } = quotaPlace(name);
+    const quota = await (await this.#hosts.host(host, "source")).askQuota(repository, { signal });
+    return { name: `${host}/${repository}`, quota };
+  }
+
   /** Checks credentials at a registry and keeps them. @throws GantryError UNAUTHORIZED */
   login(host: string, options: LoginOptions): Promise<{ readonly savedIn: string }> {
     return login(host, options, this.#options, this.#places);
@@ -342,8 +394,13 @@ export class Gantry implements AsyncDisposable {
   async #plan(
     from: Opened,
     destinations: readonly Destination[],
-    { platforms = [], onEvent, signal }: MoveOptions,
+    { platforms = [], sparse = false, attached = "auto", rollback, onEvent, signal }: MoveOptions,
+    known: { readonly root?: Descriptor; readonly memory?: LocationMemory } = {},
   ): Promise<Plan> {
+    if (sparse && platforms.length === 0)
+      throw new GantryError("USAGE", "a sparse copy needs to know which platforms it brings", {
+        hint: "Add --platform OS/ARCH,….",
+      });
     // A copy inside one repository reads the manifest anyway: one request that brings it beats two.
     const within = from.store.repository;
     const willRead =
@@ -351,20 +408,32 @@ export class Gantry implements AsyncDisposable {
       destinations.some(
         ({ store }) => store.repository?.host === within.host && store.repository.repository === within.repository,
       );
-    const root = await this.#resolve(from, undefined, signal, willRead);
+    const root = known.root ?? (await this.#resolve(from, undefined, signal, willRead));
     const common = {
-      memory: await this.#locationMemory(),
+      memory: known.memory ?? (await this.#locationMemory()),
       onEvent,
       signal,
       concurrency: this.#options.concurrency,
       sourceRepository: within,
+      attachedFrom: { store: from.store, name: from.ref },
+      attached,
+      rollback,
     };
     if (platforms.length === 0) return planCopy(from.store, checkPinned(root, destinations), destinations, common);
-    const overlay = overlayStore({ location: from.store.location });
     const wanted = platforms.map(parsePlatform);
-    const view = await filterPlatforms(openView(from.store, root), wanted, { signal }).catch((error: unknown) => {
+    const fromSource = (error: unknown): never => {
       throw GantryError.is(error) ? error.with({ side: "source", where: from.name }) : error;
-    });
+    };
+    const whole = openView(from.store, root);
+    if (sparse) {
+      const others = await otherPlatforms(whole, wanted, { signal }).catch(fromSource);
+      const leaveOut = ({ digest }: Descriptor): boolean => others.has(digest);
+      return planCopy(from.store, checkPinned(root, destinations), destinations, { ...common, leaveOut });
+    }
+    const overlay = overlayStore({ location: from.store.location });
+    // Whoever asks for attestations by name gets them of a single platform too, which takes an index.
+    const keepIndex = attached === "all" || (typeof attached !== "string" && attached.includes("attestations"));
+    const view = await filterPlatforms(whole, wanted, { signal, keepIndex }).catch(fromSource);
     const kept = await materialise(view, overlay, { signal });
     return planCopy(overlay, checkPinned(kept, destinations), destinations, common);
   }
@@ -424,8 +493,13 @@ export class Gantry implements AsyncDisposable {
     return destinations;
   }
 
-  #open(name: string, side: "source" | "destination", write = side === "destination"): Promise<Opened> {
-    return openStore(name, { hosts: this.#hosts, local: () => this.#localStore(), cwd: this.#places.cwd, side, write });
+  #open(
+    name: string,
+    side: "source" | "destination",
+    write = side === "destination",
+    hosts: Hosts = this.#hosts,
+  ): Promise<Opened> {
+    return openStore(name, { hosts, local: () => this.#localStore(), cwd: this.#places.cwd, side, write });
   }
 
   #localStore(): Promise<LocalStore> {

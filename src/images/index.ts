@@ -7,7 +7,7 @@ export { appendLayers, type NewLayer } from "./append-layers.js";
 export { convertFamily } from "./convert-family.js";
 export { createIndex, type CreateIndexOptions } from "./create-index.js";
 export { editConfig } from "./edit-config.js";
-export { filterPlatforms } from "./filter-platforms.js";
+export { filterPlatforms, type FilterOptions, otherPlatforms } from "./filter-platforms.js";
 export { type ImageState, type ImageView, platformOf } from "./image-view.js";
 export type { Edit, IndexEntry, IndexState, IndexView, View } from "./index-view.js";
 export { mapImages } from "./map-images.js";

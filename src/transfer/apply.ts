@@ -1,4 +1,4 @@
-import { GantryError } from "../errors.js";
+import type { GantryError } from "../errors.js";
 import { Journal, together } from "./applying.js";
 import { moveNames, type NameOutcome } from "./move-names.js";
 import { placeBlobs } from "./place-blobs.js";

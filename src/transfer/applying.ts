@@ -26,17 +26,15 @@ export interface Applying {
  * the back of whoever hears of it.
  */
 export async function together(work: readonly Promise<unknown>[], { stop }: Pick<Applying, "stop">): Promise<void> {
-  let first: { readonly error: unknown } | undefined;
+  const failures: unknown[] = [];
   await Promise.all(
     work.map((each) =>
       each.catch((error: unknown) => {
-        if (first !== undefined) return;
-        first = { error };
-        stop(error);
+        if (failures.push(error) === 1) stop(error);
       }),
     ),
   );
-  if (first !== undefined) throw (first as { readonly error: unknown }).error;
+  if (failures.length > 0) throw failures[0];
 }
 
 /** What was done, and what went wrong, while a plan is applied. */

@@ -1,4 +1,4 @@
-import { type ContentReader } from "../content/index.js";
+import type { ContentReader } from "../content/index.js";
 import { GantryError, type Side } from "../errors.js";
 import type { Descriptor, Digest, RepositoryName } from "../spec/index.js";
 import { type Applied, applyTargets } from "./apply.js";
@@ -60,6 +60,7 @@ export async function planCopy(
     memory,
     signal,
     sourceRepository: options.sourceRepository,
+    isSparse: leaveOut !== undefined,
     onKnown: () => onEvent?.({ type: "planning", known: ++known }),
     onWarning: (message) => onEvent?.({ type: "warning", message }),
   };
@@ -106,7 +107,9 @@ export async function planCopy(
         seconds,
       );
       if (applied.error === undefined) return report;
-      throw GantryError.is(applied.error) ? new TransferFailed(applied.error, report) : applied.error;
+      if (GantryError.is(applied.error)) throw new TransferFailed(applied.error, report);
+      // An interruption: the caller's own reason, which no report is added to.
+      throw applied.error as Error;
     },
   };
 }
@@ -117,16 +120,19 @@ export async function planCopy(
  */
 async function attachedTo(
   asked: readonly Asked[],
-  { graph, signal, onWarning }: Planning,
+  planning: Planning,
   { attachedFrom, attached = "auto" }: CopyOptions,
 ): Promise<readonly Attached[]> {
   if (attachedFrom === undefined || asked.every(({ isSource }) => isSource)) return [];
   const isAuto = attached === "auto";
   if (isAuto && attachedFrom.store.repository !== undefined && asked.every(({ complete }) => complete)) return [];
   const onRefused = (error: GantryError): void =>
-    onWarning(`the registry does not tell what is attached to the image: ${error.message}`);
+    planning.onWarning(`the registry does not tell what is attached to the image: ${error.message}`);
   try {
-    return await findAttached(graph, attachedFrom, attached, { signal, ...(isAuto ? { onRefused } : {}) });
+    return await findAttached(planning.graph, attachedFrom, attached, {
+      signal: planning.signal,
+      ...(isAuto ? { onRefused } : {}),
+    });
   } catch (error) {
     throw GantryError.is(error)
       ? error.with({ side: "source", hint: "To copy the image alone, add --attached none." })

@@ -1,6 +1,13 @@
-import type { ContentReader, Store } from "../content/index.js";
+import { children, type ContentReader, type Store } from "../content/index.js";
 import { GantryError } from "../errors.js";
-import { type Descriptor, type Digest, isDocument, isForeignLayerType, type RepositoryName } from "../spec/index.js";
+import {
+  type Descriptor,
+  type Digest,
+  isDocument,
+  isForeignLayerType,
+  isIndex,
+  type RepositoryName,
+} from "../spec/index.js";
 import { nameBeside } from "./attached-names.js";
 import type { Attached } from "./find-attached.js";
 import type { Graph } from "./graph.js";
@@ -45,6 +52,8 @@ export interface Planning {
   readonly source: ContentReader;
   readonly sourceRepository: RepositoryName | undefined;
   readonly memory: LocationMemory;
+  /** Only a part of what the root names is copied, so that the root being there proves nothing. */
+  readonly isSparse?: boolean;
   readonly signal: AbortSignal | undefined;
   onKnown(): void;
   /** Something is left out that the user did not ask to leave out. */
@@ -177,18 +186,19 @@ export async function askNames(store: Store, wanted: readonly Destination[], pla
   const held = isSource || (repository !== undefined && memory.holds(repository, root.digest));
 
   let complete = isSource;
+  const isThere = async (): Promise<boolean> => planning.isSparse !== true && (await isWhole(store, root, options));
   const asked = new Map<Destination, boolean>();
   const ask = async (destination: Destination): Promise<void> => {
     const current = await whatIs(store, destination.tag!, options);
     asked.set(destination, current?.digest === root.digest);
-    if (current?.digest === root.digest) complete = true;
+    if (current?.digest === root.digest && (await isThere())) complete = true;
   };
   const tagged = wanted.filter((destination) => destination.tag !== undefined);
   const likely = (destination: Destination) =>
     repository === undefined || !held || isSource || memory.tagged(repository, destination.tag!) === root.digest;
   await Promise.all(tagged.filter(likely).map(ask));
-  if (!complete) {
-    complete = await store.exists(root, options);
+  if (!complete && ![...asked.values()].includes(true)) {
+    complete = (await store.exists(root, options)) && (await isThere());
     // The memory said that the root is here and was wrong: what else it said of this repository may be wrong too.
     if (!complete && held && repository !== undefined) memory.forget(repository, root.digest);
   }
@@ -198,6 +208,22 @@ export async function askNames(store: Store, wanted: readonly Destination[], pla
     changed: destination.tag === undefined ? !complete : asked.get(destination) !== true,
   }));
   return { names, complete, isSource };
+}
+
+/**
+ * A registry that has an index has what it names, or refuses it. In files a sparse copy may have left gaps, and there
+ * looking costs nothing.
+ */
+async function isWhole(
+  store: Store,
+  node: Descriptor,
+  options: { readonly signal: AbortSignal | undefined },
+): Promise<boolean> {
+  if (store.repository !== undefined || !isIndex(node)) return true;
+  for (const child of await children(store, node, options)) {
+    if (!(await store.exists(child, options)) || !(await isWhole(store, child, options))) return false;
+  }
+  return true;
 }
 
 /** What a name points at in a store; undefined when there is no such name. */
