@@ -671,6 +671,26 @@ export const BEYOND_PUSH_ROWS: readonly Row[] = [
       { path: UPLOADS, withBody: true, hits: { chance: 0.3 }, act: cutUploads(700_000) },
     ],
   },
+  {
+    id: "N58",
+    what: "503 once on an upload whose work was done",
+    want: "survive",
+    resent: 1.05,
+    rules: () => [{ path: UPLOADS, withBody: true, act: pass({ status: 503 }) }],
+  },
+  {
+    id: "N59",
+    what: "uploads are 503 for ever, everything else works",
+    want: "refuse",
+    requests: 200,
+    rules: () => [{ path: UPLOADS, withBody: true, hits: "all", act: replyUnread(503) }],
+  },
+  {
+    id: "N60",
+    what: "the first POST opens a session on a registry that forgot it at once (404 on every use), three times",
+    want: "survive",
+    rules: () => [{ path: UPLOADS, withBody: true, hits: [1, 2, 3], act: refuse(404, "BLOB_UPLOAD_UNKNOWN") }],
+  },
 ];
 
 /** Faults of a copy from one repository of a registry to another. */

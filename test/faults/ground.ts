@@ -13,19 +13,21 @@ export interface Ground extends AsyncDisposable {
   readonly stored: string;
 }
 
-export async function openGround(layers: readonly number[] = LAYERS): Promise<Ground> {
+/** Opens it, with gantry's own registry unless another one is given (`http://127.0.0.1:PORT`). */
+export async function openGround(layers: readonly number[] = LAYERS, given?: string): Promise<Ground> {
   const root = await mkdtemp(join(tmpdir(), "gantry-faults-"));
   const image = await writeImage(join(root, "image"), layers);
-  const registry = await serve({ root: join(root, "registry"), durable: false });
+  const own = given === undefined ? await serve({ root: join(root, "registry"), durable: false }) : undefined;
+  const upstream = given ?? own!.url;
   const stored = "stored/image:latest";
   await using gantry = new Gantry({ dataDir: join(root, "data"), cacheDir: join(root, "cache"), env: { HOME: root } });
-  await (await gantry.copy(`oci:${image.layout}:latest`, `${registry.host}/${stored}`)).apply();
+  await (await gantry.copy(`oci:${image.layout}:latest`, `${new URL(upstream).host}/${stored}`)).apply();
   return {
-    upstream: registry.url,
+    upstream,
     image,
     stored,
     async [Symbol.asyncDispose]() {
-      await registry.close();
+      await own?.close();
       await rm(root, { recursive: true, force: true });
     },
   };

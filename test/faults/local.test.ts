@@ -33,7 +33,9 @@ describe("what a process goes through", () => {
         running: (child) => setTimeout(() => child.kill("SIGKILL"), after),
       });
       expect(ended.signal === "SIGKILL" || ended.code === 0, ended.stderr).toBe(true);
-      expect(await gantry.validate(`oci:${layout}:latest`)).toMatchObject({ descriptor: { digest: old.manifest.digest } });
+      expect(await gantry.validate(`oci:${layout}:latest`)).toMatchObject({
+        descriptor: { digest: old.manifest.digest },
+      });
     }
     const last = await home.run(["copy", `${new URL(ground.upstream).host}/${ground.stored}`, `oci:${layout}:new`]);
     expect(last.code, last.stderr).toBe(0);

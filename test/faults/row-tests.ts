@@ -6,11 +6,16 @@ import { complaints, type Direction, type Row } from "./row.js";
 import { runRow } from "./run-row.js";
 
 /** Runs rows with the library, some at a time: most of them wait for a clock. */
-export function testRows(title: string, direction: Direction, rows: readonly Row[]): void {
+export function testRows(
+  title: string,
+  direction: Direction,
+  rows: readonly Row[],
+  open: () => Promise<Ground> = openGround,
+): void {
   describe.concurrent(title, () => {
     let ground: Ground;
     beforeAll(async () => {
-      ground = await openGround();
+      ground = await open();
     });
     afterAll(() => ground?.[Symbol.asyncDispose]());
 

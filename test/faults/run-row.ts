@@ -114,7 +114,7 @@ export async function runRow(row: Row, direction: Direction, place: Place): Prom
   await proxy[Symbol.asyncDispose]();
   await rm(home, { recursive: true, force: true });
   const outcome: Outcome = {
-    verdict: verdict === "ok" && damage.length > 0 ? "corrupt" : verdict,
+    verdict: verdict === "ok" && damage.some((each) => !each.endsWith(" was left")) ? "corrupt" : verdict,
     error,
     milliseconds,
     requests: proxy.log.length,
