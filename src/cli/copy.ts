@@ -1,7 +1,7 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
-import { DRY_RUN, NETWORK, PLATFORM, SIDED } from "./options.js";
-import { carryOut } from "./transfer-output.js";
+import { DRY_RUN, MOVING, NETWORK, PLATFORM, SIDED } from "./options.js";
+import { carryOut, moveOptions } from "./transfer-output.js";
 
 export const copy: Command = {
   name: "copy",
@@ -12,7 +12,7 @@ export const copy: Command = {
     { name: "source", help: "an image name", completes: "image" },
     { name: "dest", help: "where to", variadic: true, completes: "image" },
   ],
-  options: [...NETWORK, ...SIDED, PLATFORM, DRY_RUN],
+  options: [...NETWORK, ...SIDED, PLATFORM, ...MOVING, DRY_RUN],
   examples: [
     "gantry copy docker.io/library/alpine:3 localhost:5000/mirror/alpine:3",
     "gantry copy localhost:5000/app:1 oci:./out:1 localhost:5000/app:latest",
@@ -22,12 +22,11 @@ export const copy: Command = {
 };
 
 async function runCopy(context: Context): Promise<void> {
-  const { given, signal } = context;
+  const { given } = context;
   const gantry = await context.gantry();
   const progress = await context.progress();
   const plan = await gantry.copy(given.argument("source"), given.argumentsOf("dest"), {
-    platforms: given.list("platform"),
-    signal,
+    ...moveOptions(context),
     onEvent: (event) => progress.event(event),
   });
   await carryOut(context, plan);

@@ -1,4 +1,5 @@
 import { GantryError } from "../errors.js";
+import type { DestinationReport, TransferFailed } from "../gantry.js";
 import { EXIT, exitCodeOf } from "./exit-code.js";
 import { annotateError } from "./github-actions.js";
 import { oneLine, printable, type Terminal } from "./terminal.js";
@@ -36,11 +37,18 @@ function systemError(error: Error, code: string): GantryError {
 export function reportError(thrown: unknown, terminal: Terminal, style: ErrorStyle): number {
   const error = toGantryError(thrown);
   const exitCode = exitCodeOf(error.code);
-  if (style.json) terminal.out(`${JSON.stringify({ error: error.toJSON() })}\n`);
+  const destinations = reportedDestinations(thrown);
+  const beside = destinations.length === 0 ? {} : { destinations };
+  if (style.json) terminal.out(`${JSON.stringify({ error: error.toJSON(), ...beside })}\n`);
   annotateError(terminal, errorLine(error), error.where);
   if (!style.json || exitCode === EXIT.interrupted) terminal.err(`gantry: ${errorLine(error)}\n`);
   if (style.debug && error.stack !== undefined) terminal.err(`${printable(describeCauses(error))}\n`);
   return exitCode;
+}
+
+/** How each destination of a failed transfer fared. Not asked by its class, for that would load the library to fail. */
+export function reportedDestinations(thrown: unknown): readonly DestinationReport[] {
+  return GantryError.is(thrown) && "report" in thrown ? (thrown as TransferFailed).report.destinations : [];
 }
 
 /** `WHAT (WHERE). HINT`, on one line. */

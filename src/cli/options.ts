@@ -68,6 +68,26 @@ export const PLATFORM: OptionSpec = {
   help: "only these platforms; several give an index of them",
 };
 
+/** What moves with an image, and how. */
+export const MOVING: readonly OptionSpec[] = [
+  {
+    name: "sparse",
+    kind: "boolean",
+    help: "with --platform: keep the index as it is, without the content of other platforms",
+  },
+  {
+    name: "attached",
+    kind: "list",
+    value: "none|all|TYPE,…",
+    help: "which of what is attached comes along: signatures, attestations, sboms or artifact types. Default: all, looked for when the image has to be sent; all: always looked for",
+  },
+  {
+    name: "rollback",
+    kind: "boolean",
+    help: "put names back that were moved when another one could not be; --no-rollback leaves them",
+  },
+];
+
 /** For commands that read one image. */
 export const ONE_PLATFORM: OptionSpec = {
   name: "platform",

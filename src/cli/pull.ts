@@ -1,7 +1,7 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
-import { DRY_RUN, NETWORK, PLATFORM, SIDED } from "./options.js";
-import { carryOut } from "./transfer-output.js";
+import { DRY_RUN, MOVING, NETWORK, PLATFORM, SIDED } from "./options.js";
+import { carryOut, moveOptions } from "./transfer-output.js";
 
 export const pull: Command = {
   name: "pull",
@@ -12,7 +12,7 @@ export const pull: Command = {
     { name: "source", help: "an image name", completes: "image" },
     { name: "dest", help: "where to; local:SOURCE when left out", optional: true, completes: "image" },
   ],
-  options: [...NETWORK, ...SIDED, PLATFORM, DRY_RUN],
+  options: [...NETWORK, ...SIDED, PLATFORM, ...MOVING, DRY_RUN],
   examples: [
     "gantry pull localhost:5000/demo/hello:1.0",
     "gantry pull localhost:5000/demo/hello:1.0 oci:./hello:1.0",
@@ -22,12 +22,11 @@ export const pull: Command = {
 };
 
 async function runPull(context: Context): Promise<void> {
-  const { given, signal } = context;
+  const { given } = context;
   const gantry = await context.gantry();
   const progress = await context.progress();
   const plan = await gantry.pull(given.argument("source"), given.optionalArgument("dest"), {
-    platforms: given.list("platform"),
-    signal,
+    ...moveOptions(context),
     onEvent: (event) => progress.event(event),
   });
   await carryOut(context, plan);

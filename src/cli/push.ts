@@ -1,7 +1,7 @@
 import type { Command } from "./command.js";
 import type { Context } from "./context.js";
-import { DRY_RUN, NETWORK, PLATFORM, SIDED } from "./options.js";
-import { carryOut } from "./transfer-output.js";
+import { DRY_RUN, MOVING, NETWORK, PLATFORM, SIDED } from "./options.js";
+import { carryOut, moveOptions } from "./transfer-output.js";
 
 export const push: Command = {
   name: "push",
@@ -18,7 +18,7 @@ export const push: Command = {
       completes: "image",
     },
   ],
-  options: [...NETWORK, ...SIDED, PLATFORM, DRY_RUN],
+  options: [...NETWORK, ...SIDED, PLATFORM, ...MOVING, DRY_RUN],
   examples: [
     "gantry push localhost:5000/demo/hello:1.0",
     "gantry push local:hello:1.0 localhost:5000/demo/hello:1.0 localhost:5000/demo/hello:latest",
@@ -28,12 +28,11 @@ export const push: Command = {
 };
 
 async function runPush(context: Context): Promise<void> {
-  const { given, signal } = context;
+  const { given } = context;
   const gantry = await context.gantry();
   const progress = await context.progress();
   const plan = await gantry.push(given.argument("source"), given.argumentsOf("dest"), {
-    platforms: given.list("platform"),
-    signal,
+    ...moveOptions(context),
     onEvent: (event) => progress.event(event),
   });
   await carryOut(context, plan);

@@ -1,5 +1,7 @@
-import type { Plan, Report, Step, Totals } from "../gantry.js";
+import { GantryError } from "../errors.js";
+import type { AttachedChoice, DestinationReport, MoveOptions, Plan, Report, Step, Totals } from "../gantry.js";
 import type { Context } from "./context.js";
+import { reportedDestinations } from "./error-report.js";
 import { formatBytes, formatSeconds, plural } from "./format.js";
 import { reportToActions } from "./github-actions.js";
 import { renderTable } from "./table.js";
@@ -10,6 +12,32 @@ export interface Outcome {
   readonly requests: number;
   readonly dryRun: boolean;
 }
+
+/** What the options of a command that moves images say. @throws GantryError USAGE */
+export function moveOptions({ given, signal }: Context): Omit<MoveOptions, "onEvent"> {
+  const sparse = given.flag("sparse");
+  const rollback = given.flag("rollback");
+  return {
+    platforms: given.list("platform"),
+    signal,
+    attached: attachedChoice(given.list("attached")),
+    ...(sparse === undefined ? {} : { sparse }),
+    ...(rollback === undefined ? {} : { rollback }),
+  };
+}
+
+function attachedChoice(wanted: readonly string[]): AttachedChoice {
+  if (wanted.length === 0) return "auto";
+  const [first = ""] = wanted;
+  if (wanted.length === 1 && (first === "all" || first === "none" || first === "auto")) return first;
+  const wrong = wanted.find((type) => !GROUPS.includes(type) && !/^[\w.+-]+\/[\w.+-]+$/.test(type));
+  if (wrong === undefined) return wanted;
+  throw new GantryError("USAGE", `--attached: ${JSON.stringify(wrong)} is no type of attachment`, {
+    hint: `Write none, all, ${GROUPS.join(", ")}, or an artifact type such as application/spdx+json.`,
+  });
+}
+
+const GROUPS: readonly string[] = ["signatures", "attestations", "sboms"];
 
 /**
  * Applies a plan, or shows it under `--dry-run`, with progress on stderr and the result on stdout.
@@ -22,9 +50,26 @@ export async function carryOut(context: Context, plan: Plan): Promise<void> {
     return;
   }
   const progress = await context.progress();
-  const report = await plan.apply({ signal: context.signal, onEvent: (event) => progress.event(event) });
+  const report = await plan
+    .apply({ signal: context.signal, onEvent: (event) => progress.event(event) })
+    .catch((error: unknown) => {
+      progress.close();
+      for (const destination of reportedDestinations(error)) context.note(destinationLine(destination));
+      throw error;
+    });
   progress.close();
   await printOutcome(context, { report, requests: gantry.requests, dryRun });
+}
+
+/** How each destination of a transfer that failed fared; the error itself is said by whoever ends the command. */
+function destinationLine({ name, status, changed, error, note }: DestinationReport): string {
+  const what =
+    status === "failed"
+      ? `failed: ${error?.message ?? "unknown"}`
+      : status === "done"
+        ? `was ${changed ? "moved" : "there already"}`
+        : "was not moved";
+  return `${name}: ${note === undefined ? what : `${what}; ${note}`}`;
 }
 
 /** Prints what was, or would be, done. */
@@ -56,7 +101,7 @@ export function toJson(context: Context, report: Report, requests: number): Reco
     size: report.size,
     destinations: report.destinations,
     totals: report.totals,
-    steps: report.steps.map(({ action, destination, descriptor, bytes, reason }) => ({
+    steps: report.steps.map(({ action, destination, descriptor, bytes, reason, attachedTo }) => ({
       action,
       destination,
       digest: descriptor.digest,
@@ -64,6 +109,7 @@ export function toJson(context: Context, report: Report, requests: number): Reco
       size: descriptor.size,
       bytes,
       reason,
+      ...(attachedTo === undefined ? {} : { attachedTo }),
     })),
     requests,
     seconds: Math.round(context.seconds * 1000) / 1000,
