@@ -1,7 +1,10 @@
 import type { Context } from "./context.js";
 
-/** How an option's value is read. A "boolean" takes `--x`, `--x=false` and `--no-x`, as Go's flags do. */
-export type OptionKind = "boolean" | "text" | "list" | "number" | "duration";
+/**
+ * How an option's value is read. A "boolean" takes `--x`, `--x=false` and `--no-x`, as Go's flags do; a "list" is
+ * repeated or split at commas, "texts" are repeated only.
+ */
+export type OptionKind = "boolean" | "text" | "texts" | "list" | "number" | "duration";
 
 /** One option of a command. */
 export interface OptionSpec {

@@ -14,16 +14,18 @@ import { ls } from "./ls.js";
 import { manifestGet } from "./manifest-get.js";
 import { pull } from "./pull.js";
 import { push } from "./push.js";
+import { quota } from "./quota.js";
 import { rm } from "./rm.js";
 import { serve } from "./serve.js";
+import { sync } from "./sync.js";
 import { validate } from "./validate.js";
 import { version } from "./version.js";
 
 const GROUPS: readonly CommandGroup[] = [
-  { heading: "Make and move", commands: [build, push, pull, copy] },
+  { heading: "Make and move", commands: [build, push, pull, copy, sync] },
   { heading: "Look", commands: [inspect, digest, ls, catalog, validate, manifestGet, blobGet] },
   { heading: "Keep and tidy", commands: [images, rm] },
-  { heading: "Registries", commands: [login, logout, serve] },
+  { heading: "Registries", commands: [login, logout, quota, serve] },
   { heading: "This program", commands: [help, completion, version] },
 ];
 

@@ -19,6 +19,8 @@ export function readOptionValue(spec: OptionSpec, text: string, before: unknown)
   switch (spec.kind) {
     case "text":
       return text;
+    case "texts":
+      return [...(Array.isArray(before) ? (before as unknown[]) : []), text];
     case "list":
       return [...(Array.isArray(before) ? before : []), ...text.split(",").filter((item) => item !== "")];
     case "boolean":

@@ -42,7 +42,7 @@ function describe(command: Command, shared: ReadonlySet<OptionSpec>): string[] {
 function table(options: readonly OptionSpec[]): string {
   const rows = options.map(({ name, short, kind, value, help, choices }) => {
     const flag = `${short === undefined ? "" : `-${short}, `}--${name}${kind === "boolean" ? "" : ` ${value ?? "VALUE"}`}`;
-    const text = `${help}${choices === undefined ? "" : ` (${choices.join(", ")})`}${kind === "list" ? "; may be repeated" : ""}`;
+    const text = `${help}${choices === undefined ? "" : ` (${choices.join(", ")})`}${kind === "list" || kind === "texts" ? "; may be repeated" : ""}`;
     return `| \`${flag.replaceAll("|", "\\|")}\` | ${text.replaceAll("|", "\\|").replaceAll("*", "\\*")} |`;
   });
   return ["| option | |", "| --- | --- |", ...rows].join("\n");

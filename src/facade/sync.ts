@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { GantryError } from "../errors.js";
@@ -88,8 +89,9 @@ export interface PlanHow {
  *
  * @throws GantryError USAGE, PLAN_INVALID, FILE_NOT_FOUND; failures of images are in the report
  */
-export async function syncImages(source: string, request: SyncRequest, syncing: Syncing): Promise<SyncReport> {
-  const plan = await readPlan(source, request, syncing.places);
+export async function syncImages(source: string, asked: SyncRequest, syncing: Syncing): Promise<SyncReport> {
+  const plan = await readPlan(source, asked, syncing.places);
+  const request = { ...asked, signal: quietSignal(asked.signal) };
   const memory = rarelySaved(syncing.memory);
   const states = new Map<string, Promise<SyncJob["state"]>>();
   const hostOf = new Map<string, RegistryHost>();
@@ -279,6 +281,14 @@ function sideFor(
     ...(certDir === undefined ? {} : { certDir: resolve(cwd, certDir) }),
     ...(tlsVerify === undefined ? {} : { tlsVerify }),
   };
+}
+
+/** Every request of every image listens; Node takes more than ten listeners for a leak unless told. */
+function quietSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  const own = AbortSignal.any([signal]);
+  setMaxListeners(0, own);
+  return own;
 }
 
 /** The memory of a large sync is megabytes: written after every image it would be most of the work. */
