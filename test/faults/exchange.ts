@@ -127,7 +127,7 @@ export class Exchange {
     if (this.#dropAuthorization) delete headers.authorization;
     const up = http.request(this.#upstream, {
       method: passing.method ?? this.request.method,
-      path: passing.path ?? this.path,
+      path: tellsWhereFrom(passing.path ?? this.path),
       headers: passing.ask?.(headers) ?? headers,
       agent: this.#agent,
     });
@@ -260,6 +260,12 @@ export class Exchange {
     response.end();
   }
 }
+
+/**
+ * Most registries do not mount a blob without being told from where. Gantry's own does, and a tool that asks for it
+ * would have nothing to send and nothing to break.
+ */
+const tellsWhereFrom = (path: string): string => path.replace(/(\/blobs\/uploads\/)\?mount=[^&]*$/, "$1");
 
 /** Resolves when a stream wants more, or is gone. */
 function drained(stream: http.ClientRequest | ServerResponse): Promise<void> {

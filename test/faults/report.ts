@@ -28,7 +28,10 @@ export async function report(path: string): Promise<void> {
   const tools = peersHere();
   await using ground = await openGround();
   const all = (["push", "pull", "list"] as const).flatMap((direction) =>
-    ({ push: PUSH_ROWS, pull: PULL_ROWS, list: LIST_ROWS })[direction].map((row) => ({ row, direction })),
+    ({ push: PUSH_ROWS, pull: PULL_ROWS, list: LIST_ROWS })[direction].map((row) => ({
+      row: { ...row, ...row.beside },
+      direction,
+    })),
   );
   const lines = new Map<Row, Line>();
   const run = async ({ row, direction }: (typeof all)[number]): Promise<void> => {
@@ -50,7 +53,8 @@ export async function report(path: string): Promise<void> {
 }
 
 async function cell(tool: Peer, row: Row, direction: Direction, ground: Ground): Promise<Cell> {
-  const deadline = row.timeouts === undefined ? Math.min(USUAL, row.deadline ?? USUAL) : PATIENT;
+  const deadline =
+    row.timeouts === undefined ? Math.min(USUAL, row.deadline ?? USUAL) : Math.max(PATIENT, row.deadline ?? 0);
   const { outcome, proxy } = await runRow({ ...row, deadline }, direction, { ...ground, tool });
   // The codes are gantry's own, and what a tool leaves beside the image is not asked here.
   const { code: _code, also: _also, count: _count, ...asked } = row;

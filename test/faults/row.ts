@@ -29,6 +29,8 @@ export interface Row {
   readonly also?: (outcome: Outcome, proxy: FaultProxy) => readonly string[];
   /** For faults that only a clock ends: the library is made as impatient as this. */
   readonly timeouts?: Partial<Timeouts>;
+  /** What is otherwise when other tools run too, which cannot be told to be impatient. */
+  readonly beside?: Partial<Row>;
   /** Milliseconds; a tool that needs longer hangs. */
   readonly deadline?: number;
 }
