@@ -19,7 +19,7 @@ export type {
 } from "./content/index.js";
 export { type ErrorCode, type ErrorDetails, GantryError, type RegistryAnswer, type Side } from "./errors.js";
 export * from "./gantry.js";
-export type { Credential, CredentialSource, Found } from "./net/index.js";
+export type { Credential, CredentialSource, Found, Timeouts } from "./net/index.js";
 export type {
   Descriptor,
   Digest,
