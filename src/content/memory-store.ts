@@ -91,6 +91,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
 
     writer: {
       accepts: { foreignLayers: "optional", indexes: true },
+      swaps: true,
 
       async putBlob(blob, body, options = {}) {
         options.signal?.throwIfAborted();

@@ -94,6 +94,8 @@ export interface Placement {
 /** The two ways to write content. */
 export interface Writer {
   readonly accepts: Constraints;
+  /** The store itself decides `ifMatch`, with nothing in between. Without it the name is looked up just before. */
+  readonly swaps?: true;
   putBlob(blob: Descriptor | StreamedBlob, body: Body, options?: PutOptions): Promise<Placement>;
   putManifest(bytes: Uint8Array, descriptor: Descriptor, options?: PutManifestOptions): Promise<Placement>;
 }

@@ -19,3 +19,4 @@ export type {
 } from "./plan.js";
 export { type CopyOptions, DEFAULT_CONCURRENCY, planCopy } from "./plan-copy.js";
 export { TransferFailed } from "./transfer-failed.js";
+export { type CurrentTag, type NewRoot, type TagEdit, type TagUpdate, updateTag } from "./update-tag.js";

@@ -1,4 +1,4 @@
-import { children, type ContentReader, type Store } from "../content/index.js";
+import { children, type ContentReader, type ResolveOptions, type Store } from "../content/index.js";
 import { GantryError } from "../errors.js";
 import {
   type Descriptor,
@@ -227,11 +227,7 @@ async function isWhole(
 }
 
 /** What a name points at in a store; undefined when there is no such name. */
-export async function whatIs(
-  store: Store,
-  name: string,
-  options: { readonly signal?: AbortSignal | undefined },
-): Promise<Descriptor | undefined> {
+export async function whatIs(store: Store, name: string, options: ResolveOptions): Promise<Descriptor | undefined> {
   try {
     return await store.resolve(name, options);
   } catch (error) {

@@ -73,6 +73,13 @@ export function withUnnamed(index: ImageIndex, target: Descriptor): ImageIndex {
   return { ...index, manifests: [...index.manifests, target] };
 }
 
+/**
+ * True for an entry that is there for another one's sake: cosign's `sha256-HEX.sig`, `.att` and `.sbom`, and the list of
+ * referrers `sha256-HEX`, also as the tag of a whole reference. Whoever names no image does not mean these.
+ */
+export const isAttachedName = (entry: Descriptor): boolean =>
+  namesOf(entry).some((name) => /(?:^|:)sha(?:256|512)-[0-9a-f]{64,128}(?:\.(?:sig|att|sbom))?$/.test(name));
+
 /** What an entry says of its content, without what one layout or one parent says of it. */
 export function entryFor(descriptor: Descriptor, artifactType?: string): Descriptor {
   const type = artifactType ?? descriptor.artifactType;

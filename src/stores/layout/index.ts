@@ -6,4 +6,5 @@ export type { GarbageOptions, GarbageReport } from "./collect-garbage.js";
 export { diskError } from "./disk-error.js";
 export { type LayoutEntry, LayoutStore } from "./layout-store.js";
 export { openLayout, type OpenLayoutOptions } from "./open-layout.js";
+export { isAttachedName } from "./index-entries.js";
 export { makeDirectory, TempFiles } from "./temp-files.js";

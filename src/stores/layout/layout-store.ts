@@ -97,6 +97,7 @@ export class LayoutStore implements Store, AsyncDisposable {
     this.#index = new IndexFile(settings.path, join(own, "lock"), this.#temp);
     this.writer = {
       accepts: ACCEPTS,
+      swaps: true,
       putBlob: async (blob, body, options) => await this.#putBlob(blob, body, options),
       putManifest: async (bytes, descriptor, options) => await this.#putManifest(bytes, descriptor, options),
     };

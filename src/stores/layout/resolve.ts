@@ -10,7 +10,7 @@ import {
 } from "../../spec/index.js";
 import { readAll } from "../../streams/index.js";
 import type { BlobFiles } from "./blob-files.js";
-import { entriesNamed, entryFor, isUnnamed, namesOf } from "./index-entries.js";
+import { entriesNamed, entryFor, isAttachedName, isUnnamed, namesOf } from "./index-entries.js";
 import type { LayoutReferrers } from "./layout-referrers.js";
 import { findNested } from "./reach.js";
 
@@ -68,7 +68,7 @@ async function onlyEntry(lookup: Lookup, options?: CallOptions): Promise<Descrip
   if (unnamed.length === 1) return unnamed[0]!;
   // One image under several names, with or without its referrers beside it, is still one.
   const referred = await Promise.all(manifests.map((entry) => lookup.referrers.referring(entry, options)));
-  const images = manifests.filter((_, at) => referred[at] === undefined);
+  const images = manifests.filter((entry, at) => referred[at] === undefined && !isAttachedName(entry));
   if (images[0] !== undefined && images.every((each) => each.digest === images[0]!.digest)) return images[0];
   if (manifests.length === 0) {
     throw new GantryError("MANIFEST_UNKNOWN", "the layout holds no image", { where: lookup.where });

@@ -11,7 +11,7 @@ import {
   parseManifest,
 } from "../../spec/index.js";
 import { type Body, readAll } from "../../streams/index.js";
-import { type LayoutStore, openLayout } from "../layout/index.js";
+import { isAttachedName, type LayoutStore, openLayout } from "../layout/index.js";
 import { CacheRecords } from "./cache-records.js";
 
 /** An image of the local store. */
@@ -89,7 +89,7 @@ export class LocalStore implements AsyncDisposable {
   /** The named images, in the order in which they came. */
   async *images(options?: CallOptions): AsyncGenerator<LocalImage, void, undefined> {
     for await (const { name, descriptor } of this.store.entries(options)) {
-      if (name === undefined) continue;
+      if (name === undefined || isAttachedName(descriptor)) continue;
       const { size, created } = await this.#measure(descriptor, options);
       yield { name, descriptor, size, ...(created === undefined ? {} : { created }) };
     }
