@@ -8,6 +8,8 @@ export interface RegistryTraits {
   readonly chunks?: boolean;
   /** Whether what a broken closing PUT brought can be continued. distribution 3 can, 2.8 drops the session. */
   readonly putResumes?: boolean;
+  /** A blob in the POST that would open its session. Only what says so takes it. */
+  readonly singlePost?: boolean;
   /** False: a session that broke is lost, so nothing is asked of it and nothing is noted for the next run. */
   readonly resumes?: boolean;
   /** The Range in the answer to a PATCH stays behind what was taken; a yes counts for all that was sent. */
@@ -16,22 +18,36 @@ export interface RegistryTraits {
   readonly chunkMin?: number;
   /** `OCI-Chunk-Max-Length`. */
   readonly chunkMax?: number;
+  /** The most that a PATCH may bring where the closing PUT may still bring a whole blob. */
+  readonly pieceMax?: number;
   /** `n=` of a tag list. */
   readonly pageSize?: number;
 }
 
-/** A host whose habits are documented by its operator; the source stands beside each. */
+/** A host whose habits are documented; the source stands beside each, and for people in docs/registries.md. */
 interface Documented {
   readonly host: RegExp;
   readonly traits: RegistryTraits;
 }
 
-/**
- * Consulted last: what a host says or does overrules it.
- */
+/** Consulted last: what a host says or does overrules it. Only what would cost a failed attempt to learn stands here. */
 const DOCUMENTED: readonly Documented[] = [
-  // Artifact Registry: "chunked uploads are not supported" (cloud.google.com/artifact-registry/docs/reference/docker-api).
+  // Google's: "Artifact Registry does not support Docker chunked uploads […] You must use monolithic uploads"
+  // (cloud.google.com/artifact-registry/docs/reference/docker-api; dotnet/sdk-container-builds#287, skopeo#1101,
+  // kitops#777).
   { host: /(?:^|\.)(?:pkg\.dev|gcr\.io)$/, traits: { chunks: false } },
+  // Azure's: 404 BLOB_UPLOAD_INVALID for every session that broke (azure-sdk-for-python#29738, -java#34276, -js#25448).
+  { host: /\.azurecr\.(?:io|cn|us)$/, traits: { resumes: false } },
+  // ECR: more than 1000 tags a page are refused (go-containerregistry#681, renovate#6885); the Range that answers a PATCH
+  // does not advance (aws/containers-roadmap#2831, chalk#682).
+  {
+    host: /(?:\.dkr[.-]ecr(?:-fips)?\.[a-z0-9-]+\.(?:amazonaws\.com(?:\.cn)?|on\.aws)|^public\.ecr\.aws)$/,
+    traits: { pageSize: 1000, rangeLags: true },
+  },
+  // GHCR: 416 for a PATCH of more than 4 MiB (ocx-sh/ocx#237, oras-project/rust-oci-client#37); a PUT may be of any size.
+  { host: /^ghcr\.io$/, traits: { pieceMax: 4 * 1024 * 1024 } },
+  // Quay gives a hundred tags a page, and refused to be asked for more for a while (go-containerregistry#1963).
+  { host: /^quay\.io$/, traits: { pageSize: 100 } },
 ];
 
 /** What is known about one host: learned from its answers first, documented last. Shared by all its repositories. */
@@ -56,6 +72,10 @@ export class TraitBook {
 
   /** Notes what an answer's headers say. */
   learnFrom(headers: HeaderMap): void {
+    // Gantry's own registry says who it is. A proxy that puts its own name there takes the shortcut away, nothing else.
+    if (this.#learned.singlePost === undefined && /^gantry(?:\/|$)/.test(headers["server"] ?? "")) {
+      this.learn({ singlePost: true });
+    }
     const chunkMin = byteCount(headers["oci-chunk-min-length"]);
     const chunkMax = byteCount(headers["oci-chunk-max-length"]);
     if (chunkMin !== undefined || chunkMax !== undefined) {

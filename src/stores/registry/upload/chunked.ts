@@ -15,13 +15,16 @@ const CAREFUL_FROM = 64 * 1024 * 1024;
 export const chunked: UploadStrategy = {
   name: "chunked",
   fits: (source) => source.isPromised && source.size !== undefined,
-  async send(session, source, { chunkMin, chunkMax, putResumes, rangeLags }, signal) {
+  async send(session, source, { chunkMin, chunkMax, pieceMax, putResumes, rangeLags }, signal) {
     const size = source.size!;
     const careful = putResumes === false && size >= CAREFUL_FROM ? CAREFUL_STEP : size;
-    const step = Math.max(chunkMin ?? 1, chunkMax ?? careful);
+    const step = Math.max(chunkMin ?? 1, Math.min(chunkMax ?? careful, pieceMax ?? size));
     while (session.acknowledged < size) {
       const from = session.acknowledged;
-      await session.append(source.slice(from, Math.min(size, from + step)), from, true, signal, rangeLags === true);
+      const to = Math.min(size, from + step);
+      await session.append(source.slice(from, to), from, true, signal, rangeLags === true);
+      // A yes that counts less than it was sent: took it less, or counts it late? The question costs less than the bytes.
+      if (session.acknowledged < to) await session.ask(signal);
       if (session.acknowledged <= from || session.acknowledged > size) {
         throw new GantryError(
           "REGISTRY_UNAVAILABLE",

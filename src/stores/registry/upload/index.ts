@@ -8,6 +8,7 @@ import { chunked } from "./chunked.js";
 import { monolithic } from "./monolithic.js";
 import { beginJournaled } from "./resume.js";
 import { openUpload, type UploadSession } from "./session.js";
+import { singlePost } from "./single-post.js";
 import type { UploadSource } from "./source.js";
 import { stream } from "./stream.js";
 import type { UploadStrategy } from "./strategy.js";
@@ -45,6 +46,12 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
   const journaled = await beginJournaled(upload);
   const entry = journaled?.entry;
   let { session } = upload;
+  if (session === undefined && journaled === undefined) {
+    const posted = await singlePost(upload);
+    if (posted === "placed") return source.digest!;
+    session = posted;
+    source.rewindTo(0);
+  }
   let furthest = 0;
   /** A continued upload was refused: this blob goes in one piece from now on. */
   let restarted = false;
@@ -161,14 +168,15 @@ function judge(
   strategy: UploadStrategy | undefined,
   restarted: boolean,
   source: UploadSource,
-  { chunks, chunkMax, chunkMin }: RegistryTraits,
+  { chunks, chunkMax, chunkMin, rangeLags }: RegistryTraits,
 ): Verdict {
   const status = GantryError.is(failure) ? failure.registry?.status : undefined;
   // No session could be opened: that request has been repeated by the middleware already.
   if (strategy === undefined) return "stop";
   if (status === undefined) return isTransient(failure) ? "ask" : "stop";
   if (isTransientStatus(status)) return "ask";
-  if (status === 416) return "ask";
+  // Who counts behind would only say the same wrong offset again.
+  if (status === 416) return rangeLags === true ? "new session" : "ask";
   const codes = GantryError.is(failure) ? (failure.registry?.errors ?? []).map(({ code }) => code) : [];
   if (status === 404) {
     // No session of that name, says a registry; a server without PATCH says it of the address.
@@ -198,7 +206,7 @@ async function continueWith(
 ): Promise<UploadSession | undefined> {
   if (verdict === "new session") return undefined;
   // Nothing arrived, or the registry's `0-0` leaves open whether one byte did: a new session has no doubt in it.
-  if (verdict === "ask") {
+  if (verdict === "ask" && book.traits.resumes !== false) {
     const known = await session.ask(signal);
     if (known && session.acknowledged > 0) return session;
     if (!known && session.isCommitting && book.traits.chunkMax === undefined) book.learn({ putResumes: false });

@@ -136,17 +136,18 @@ export class UploadSession {
       ...(body === undefined ? {} : { body }),
       signal,
     });
-    this.#note(response);
+    this.#note(response, method === "PATCH");
     if (response.status >= 200 && response.status < 300) return response;
     if (response.status === 416) this.#acknowledged = acknowledgedIn(response.headers["range"]) ?? this.#acknowledged;
     throw await registryError(response, { where: `push ${this.#api.location}`, subject: "upload" });
   }
 
-  #note(response: HttpResponse): void {
+  #note(response: HttpResponse, isPatch = false): void {
     this.#answer = response.headers;
     const { location } = response.headers;
-    // A 201's Location is the blob's; after it nothing is sent any more.
-    if (location !== undefined && (response.status === 202 || response.status === 204 || response.status === 416)) {
+    // A 201's Location is the blob's, after which nothing is sent any more; but ECR says 201 to a PATCH.
+    const goesOn = [202, 204, 416].includes(response.status) || (isPatch && response.status === 201);
+    if (location !== undefined && goesOn) {
       this.#location = placeNamedBy(response, location, "upload address");
     }
   }
@@ -178,13 +179,18 @@ export async function openUpload(
     throw await registryError(response, { where: `push ${api.location}`, subject: "upload" });
   }
   await response.discard();
+  return { mounted: false, session: sessionIn(api, response) };
+}
+
+/** The session that an answer to a POST names. @throws GantryError REGISTRY_PROTOCOL */
+export function sessionIn(api: RepositoryApi, response: HttpResponse): UploadSession {
   const { location } = response.headers;
   if (location === undefined) {
     throw new GantryError("REGISTRY_PROTOCOL", "the registry opened an upload and did not say where", {
       where: api.location,
     });
   }
-  return { mounted: false, session: new UploadSession(api, placeNamedBy(response, location, "upload address")) };
+  return new UploadSession(api, placeNamedBy(response, location, "upload address"));
 }
 
 /** `0-1023`, also with a unit before it: 1024 bytes. `0-0` is what registries say of nothing at all. */

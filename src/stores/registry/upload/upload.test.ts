@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MEDIA_TYPES } from "../../../spec/index.js";
 import { type Body, bytesBody, digestOf } from "../../../streams/index.js";
 import { type Script, scripted, type Scripted } from "../scripted-registry.js";
+import { UploadJournal } from "../upload-journal.js";
 
 const MIB = 1024 * 1024;
 const BYTES = randomBytes(6 * MIB);
@@ -308,6 +312,180 @@ describe("an upload", () => {
       "enough",
     );
     expect(state.cancelled).toBe(1);
+  });
+});
+
+describe("an upload by traits", () => {
+  const tell = (headers: Record<string, string>): NonNullable<Faults["before"]> => {
+    // The HEAD that comes before a push is where the registry says who it is.
+    return ({ method, answer }) => method === "HEAD" && (answer(404, headers), true);
+  };
+  const push = async (server: Scripted, bytes: Uint8Array, mediaType = BLOB.mediaType) =>
+    server.host
+      .repository("app")
+      .writer.putBlob({ mediaType, digest: digestOf(bytes), size: bytes.byteLength }, bytesBody(bytes));
+
+  test("is one POST where the registry is known to take it, and two requests for larger blobs", async () => {
+    const { script } = uploads({
+      before: async (exchange) => {
+        if (tell({ server: "gantry" })({ ...exchange, hit: 1 }) === true) return true;
+        if (exchange.method !== "POST" || !exchange.path.includes("digest=")) return false;
+        expect(digestOf(await exchange.read())).toBe(SMALL.digest);
+        exchange.answer(201, { location: `/v2/app/blobs/${SMALL.digest}` });
+        return true;
+      },
+    });
+    await using server = await scripted(script);
+    expect(await push(server, SMALL_BYTES)).toMatchObject({ how: "uploaded", bytes: SMALL.size });
+    expect(methods(server)).toBe("HEAD POST");
+    await push(server, BYTES);
+    expect(methods(server)).toBe("HEAD POST HEAD POST PUT");
+  });
+
+  test("goes on in the session that a POST with the blob opened, and does not try that again", async () => {
+    const { script, state } = uploads({ before: tell({ server: "gantry/1" }) });
+    await using server = await scripted(script);
+    await push(server, SMALL_BYTES);
+    await push(server, BYTES.subarray(MIB, 2 * MIB));
+    expect(methods(server)).toBe("HEAD POST PUT HEAD POST PUT");
+    expect(server.log.filter((line) => line.startsWith("POST") && line.includes("digest="))).toHaveLength(1);
+    expect(state.blobs.size).toBe(2);
+    expect(state.sessions.size).toBe(0);
+  });
+
+  test("whose POST with the blob breaks takes the usual way", async () => {
+    const { script, state } = uploads({
+      before: (exchange) =>
+        tell({ server: "gantry" })(exchange) === true ||
+        (exchange.path.includes("uploads/?digest=") && (exchange.response.destroy(), true)),
+    });
+    await using server = await scripted(script);
+    expect(await push(server, SMALL_BYTES)).toMatchObject({ how: "uploaded" });
+    expect(state.blobs.get(SMALL.digest)?.equals(SMALL_BYTES)).toBe(true);
+  });
+
+  test("is cut smaller after a 413 for a body that is large, which is then remembered", async () => {
+    const large = Buffer.alloc(18 * MIB, "gantry");
+    let refused = 0;
+    const { script, state } = uploads({
+      before: ({ request, answer }) => {
+        if (Number(request.headers["content-length"] ?? 0) <= 17 * MIB) return false;
+        refused += 1;
+        answer(413, { "content-type": "text/html", connection: "close" }, "<html>too large</html>");
+        return true;
+      },
+    });
+    await using server = await scripted(script);
+    await push(server, large);
+    await push(server, Buffer.concat([large, Buffer.from("x")]));
+    expect(refused).toBe(1);
+    expect(state.blobs.size).toBe(2);
+    expect(state.sessions.size).toBe(0);
+    expect(server.host.traits.chunkMax).toBe(16 * MIB);
+  });
+
+  test("counts what was taken where the Range that answers a PATCH stays behind", async () => {
+    const { script, state } = uploads({
+      headers: { "oci-chunk-max-length": String(2 * MIB) },
+      before: ({ answer, method, response }) => {
+        const whole = response.writeHead.bind(response);
+        if (method === "PATCH") {
+          response.writeHead = ((status: number, given: Record<string, string>) =>
+            whole(status, { ...given, range: "0-1" })) as typeof response.writeHead;
+        }
+        return answer === undefined;
+      },
+    });
+    await using server = await scripted(script);
+    // The registry is asked, and knows better.
+    expect(await push(server, BYTES)).toMatchObject({ how: "uploaded", bytes: BLOB.size });
+    expect(state.received).toBe(BLOB.size);
+  });
+});
+
+describe("an upload that is noted", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "gantry-noted-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** Pushes as far as `limit`, and leaves as a killed process does: with a session, and an entry without an owner. */
+  async function interrupted(server: Scripted, sessions: Map<string, Buffer>, limit: number): Promise<void> {
+    const session = await fetch(`http://${server.address}/v2/app/blobs/uploads/`, { method: "POST" });
+    const location = new URL(session.headers.get("location")!, `http://${server.address}`);
+    sessions.set(location.pathname.split("/").at(-1)!, Buffer.from(BYTES.subarray(0, limit)));
+    const journal = new UploadJournal(folder);
+    const { entry } = await journal.open({ origin: location.origin, repository: "app", digest: BLOB.digest });
+    await entry.record({ location, acknowledged: 0 });
+    await entry.leave();
+    server.log.length = 0;
+  }
+
+  async function next(faults: Faults = {}, limit = 5 * MIB) {
+    const { script, state } = uploads(faults);
+    await using server = await scripted(script, { journal: new UploadJournal(folder) });
+    await interrupted(server, state.sessions, limit);
+    let counted = 0;
+    const outcome = await put(server, BLOB, bytesBody(BYTES), (n) => (counted += n)).catch((error: unknown) => error);
+    return { outcome, state, counted, methods: methods(server), noted: readdirSync(folder) };
+  }
+
+  test("by a run that was killed goes on where that stopped", async () => {
+    const { outcome, state, counted, methods, noted } = await next();
+    expect(outcome).toMatchObject({ how: "uploaded", bytes: MIB });
+    expect(methods).toBe("GET GET PATCH PUT");
+    expect(state.received).toBe(MIB);
+    expect(counted).toBe(BLOB.size);
+    expect(state.blobs.get(BLOB.digest)?.equals(BYTES)).toBe(true);
+    expect(noted).toEqual([]);
+  });
+
+  test("begins anew where the registry has forgotten it", async () => {
+    const forgotten = await next({
+      before: ({ method, answer }) =>
+        method === "GET" && (answer(404, JSON_TYPE, failure("BLOB_UPLOAD_INVALID")), true),
+    });
+    expect(forgotten.outcome).toMatchObject({ how: "uploaded", bytes: BLOB.size });
+    expect(forgotten.noted).toEqual([]);
+    const empty = await next({}, 0);
+    expect(empty.outcome).toMatchObject({ how: "uploaded", bytes: BLOB.size });
+    expect(empty.state.sessions.size).toBe(0);
+  });
+
+  test("begins anew where the session holds something else", async () => {
+    const { script, state } = uploads();
+    await using server = await scripted(script, { journal: new UploadJournal(folder) });
+    await interrupted(server, state.sessions, 5 * MIB);
+    for (const session of state.sessions.values()) session[7]! ^= 1;
+    expect(await put(server, BLOB, bytesBody(BYTES), () => {})).toMatchObject({ how: "uploaded" });
+    expect(state.blobs.get(BLOB.digest)?.equals(BYTES)).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("waits until what the dead sender's connection still brings has arrived", async () => {
+    let asked = 0;
+    const { script, state } = uploads({
+      before: ({ method }) => {
+        if (method === "GET" && ++asked <= 3) {
+          for (const id of state.sessions.keys()) state.sessions.set(id, Buffer.from(BYTES.subarray(0, asked * MIB)));
+        }
+        return false;
+      },
+    });
+    await using server = await scripted(script, { journal: new UploadJournal(folder) });
+    await interrupted(server, state.sessions, 0);
+    expect(await put(server, BLOB, bytesBody(BYTES), () => {})).toMatchObject({ how: "uploaded", bytes: 3 * MIB });
+    expect(asked).toBe(4);
+  });
+
+  test("and refused leaves nothing noted and no session", async () => {
+    const { outcome, state, noted } = await next({
+      before: ({ method, answer }) => method === "PATCH" && (answer(403, JSON_TYPE, failure("DENIED")), true),
+    });
+    expect(outcome).toMatchObject({ code: "DENIED" });
+    expect(state.sessions.size).toBe(0);
+    expect(noted).toEqual([]);
   });
 });
 
