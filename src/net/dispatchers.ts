@@ -3,6 +3,7 @@ import { patient } from "./connector.js";
 import { type HostConfig, hostName, hostOrigin, type Timeouts } from "./host.js";
 import { proxyFor } from "./proxy.js";
 import { tlsOptions } from "./trust.js";
+import { undiciParts } from "./undici-parts.js";
 
 /** A pool of connections, and how many it has opened so far. */
 export interface OpenPool {
@@ -48,11 +49,7 @@ export class Dispatchers {
   }
 
   async #open(own: boolean, proxy: URL | undefined): Promise<OpenPool> {
-    // undici costs 45 ms to load: who asks no registry does not pay.
-    const [{ Agent, buildConnector, Pool, ProxyAgent }, tls] = await Promise.all([
-      import("undici"),
-      tlsOptions(this.#host, own),
-    ]);
+    const [{ Agent, buildConnector }, tls] = await Promise.all([undiciParts(), tlsOptions(this.#host, own)]);
     const connect = {
       ...tls,
       timeout: this.#timeouts.connect,
@@ -67,6 +64,8 @@ export class Dispatchers {
       maxHeaderSize: 64 * 1024,
     };
     if (proxy !== undefined) {
+      // The proxy agent needs methods that only the whole package puts on its classes.
+      const { Pool, ProxyAgent } = await import("undici");
       const { username, password } = proxy;
       const address = new URL(proxy);
       address.username = "";

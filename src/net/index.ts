@@ -39,6 +39,7 @@ export {
 } from "./host.js";
 export { type Link, nextPage, parseLinks } from "./link-header.js";
 export { checkTarget, type Reach, reach, realmAllowed, sameOrigin } from "./origin.js";
+export { proxyFor } from "./proxy.js";
 export { escapeControls, redactHeader, redactUrl } from "./redact.js";
 export { redirects } from "./redirects.js";
 export { parseRefusal, requestIdOf } from "./refusal.js";

@@ -8,6 +8,7 @@ import { Pace } from "./pace.js";
 import { redactUrl } from "./redact.js";
 import type { HeaderMap, HttpRequest, HttpResponse, Transport } from "./transport.js";
 import { upload } from "./upload-stream.js";
+import { undiciParts } from "./undici-parts.js";
 
 /** The most that `discard` reads so that a connection can be used again. */
 const DISCARD_LIMIT = 64 * 1024;
@@ -66,9 +67,10 @@ export function undiciTransport(host: HostConfig): Transport & AsyncDisposable {
     try {
       if (sending === undefined) pace.begin("answer", answered);
       else pace.begin("sending");
-      const { request: undiciRequest } = await import("undici");
-      const answer = await undiciRequest(url, {
-        dispatcher: pool.dispatcher,
+      const undici = await undiciParts();
+      const answer = await undici.request(pool.dispatcher, {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
         method,
         headers: requestHeaders(request, host),
         // Any async iterable will do; the types know only streams.
