@@ -12,12 +12,13 @@ import {
   verifyGraph,
 } from "./content/index.js";
 import { GantryError } from "./errors.js";
-import { type Build, type BuildOptions, buildImages } from "./facade/build-images.js";
+import type { Build, BuildOptions } from "./facade/build-images.js";
 import { Hosts } from "./facade/hosts.js";
-import { type LoginOptions, login, logout } from "./facade/login.js";
+import type { LoginOptions } from "./facade/login.js";
 import { type Opened, openStore } from "./facade/open-store.js";
 import { type GantryOptions, type Places, placesOf } from "./facade/options.js";
-import { type ServeRequest, type Served, serveRegistry } from "./facade/serve.js";
+import type { Served, ServeRequest } from "./facade/serve.js";
+import type { Diagnosis, DoctorRequest } from "./facade/doctor.js";
 import type { SyncRequest } from "./facade/sync.js";
 import { filterPlatforms, materialise, openView, otherPlatforms } from "./images/index.js";
 import { contentTree, type Inspection, inspectImage, readConfigBytes, type TreeNode } from "./inspect/index.js";
@@ -54,6 +55,8 @@ export type { BuildEvent } from "./build/index.js";
 export type { LoginOptions } from "./facade/login.js";
 export type { GantryOptions, SideOptions } from "./facade/options.js";
 export type { Served, ServeRequest } from "./facade/serve.js";
+export type { Diagnosis, DoctorRequest } from "./facade/doctor.js";
+export type { Finding, Timings } from "./facade/doctor/finding.js";
 export type { SyncRequest } from "./facade/sync.js";
 export type { Quota } from "./stores/registry/index.js";
 export type { SyncedImage, SyncEvent, SyncFailure, SyncReport, SyncTotals } from "./sync/index.js";
@@ -318,6 +321,8 @@ export class Gantry implements AsyncDisposable {
       concurrency: this.#options.concurrency,
       open: (name: string, side: "source" | "destination", write?: boolean) => this.#open(name, side, write),
     };
+    // What only some commands need is loaded by them: starting is half of what a small command costs.
+    const { buildImages } = await import("./facade/build-images.js");
     const { images } = await this.#hosts.listen(options.onEvent, () => buildImages(options, building));
     return { images: images.map((image) => ({ ...image, plan: this.#heardPlan(image.plan, options) })) };
   }
@@ -359,18 +364,30 @@ export class Gantry implements AsyncDisposable {
     return { name: `${host}/${repository}`, quota };
   }
 
+  /**
+   * Examines a registry: the way to it, which credential matched, what it supports. With a repository it also writes a
+   * tiny artifact there and removes it again, unless it is told to only read.
+   */
+  async doctor(name: string, request: DoctorRequest = {}): Promise<Diagnosis> {
+    const { diagnose } = await import("./facade/doctor.js");
+    return diagnose(name, request, this.#options, this.#places);
+  }
+
   /** Checks credentials at a registry and keeps them. @throws GantryError UNAUTHORIZED */
-  login(host: string, options: LoginOptions): Promise<{ readonly savedIn: string }> {
+  async login(host: string, options: LoginOptions): Promise<{ readonly savedIn: string }> {
+    const { login } = await import("./facade/login.js");
     return login(host, options, this.#options, this.#places);
   }
 
   /** Forgets the credentials for a registry; answers whence they were removed. */
-  logout(host: string): Promise<{ readonly removedFrom: string | undefined }> {
+  async logout(host: string): Promise<{ readonly removedFrom: string | undefined }> {
+    const { logout } = await import("./facade/login.js");
     return logout(host, this.#options, this.#places);
   }
 
   /** Runs the embedded registry. */
-  serve(request: ServeRequest = {}): Promise<Served> {
+  async serve(request: ServeRequest = {}): Promise<Served> {
+    const { serveRegistry } = await import("./facade/serve.js");
     return serveRegistry(request, this.#places);
   }
 
