@@ -19,7 +19,9 @@ export async function openGround(layers: readonly number[] = LAYERS, given?: str
   const image = await writeImage(join(root, "image"), layers);
   const own = given === undefined ? await serve({ root: join(root, "registry"), durable: false }) : undefined;
   const upstream = given ?? own!.url;
-  const stored = "stored/image:latest";
+  // A given registry may be that of other grounds too.
+  const stored =
+    given === undefined ? "stored/image:latest" : `stored/image-${image.manifest.digest.slice(7, 19)}:latest`;
   await using gantry = new Gantry({ dataDir: join(root, "data"), cacheDir: join(root, "cache"), env: { HOME: root } });
   await (await gantry.copy(`oci:${image.layout}:latest`, `${new URL(upstream).host}/${stored}`)).apply();
   return {

@@ -29,8 +29,10 @@ const served = (change: (text: string) => string, headers = {}): NonNullable<Row
 
 const edit = (change: (manifest: { layers: { digest: string; size: number }[] }) => void): NonNullable<Row["rules"]> =>
   served((text) => {
-    const manifest: { layers: { digest: string; size: number }[] } = JSON.parse(text);
-    change(manifest);
+    const manifest: { layers?: { digest: string; size: number }[] } = JSON.parse(text);
+    // A refusal, of a tag with referrers for one, is left as it is.
+    if (manifest.layers === undefined) return text;
+    change({ layers: manifest.layers });
     return JSON.stringify(manifest);
   });
 
@@ -307,7 +309,7 @@ export const PULL_ROWS: readonly Row[] = [
     id: "D37",
     what: "404 HTML page for GET blob (a proxy in between)",
     want: "refuse",
-    requests: 8,
+    requests: 12,
     rules: () => [{ method: GET, path: BLOB, hits: "all", act: reply(404, HTML, PAGE) }],
     also: ({ error }) =>
       error instanceof Error && "code" in error && error.code === "BLOB_UNKNOWN"
