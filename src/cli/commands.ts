@@ -5,6 +5,7 @@ import type { CommandGroup, CommandTable } from "./command.js";
 import { complete, completion } from "./completion.js";
 import { copy } from "./copy.js";
 import { digest } from "./digest.js";
+import { doctor } from "./doctor.js";
 import { help } from "./help.js";
 import { images } from "./images.js";
 import { inspect } from "./inspect.js";
@@ -25,7 +26,7 @@ const GROUPS: readonly CommandGroup[] = [
   { heading: "Make and move", commands: [build, push, pull, copy, sync] },
   { heading: "Look", commands: [inspect, digest, ls, catalog, validate, manifestGet, blobGet] },
   { heading: "Keep and tidy", commands: [images, rm] },
-  { heading: "Registries", commands: [login, logout, quota, serve] },
+  { heading: "Registries", commands: [login, logout, doctor, quota, serve] },
   { heading: "This program", commands: [help, completion, version] },
 ];
 
