@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm, unlink } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolders } from "../streams/index.js";
 
 /**
  * Files that are there after kill -9 or a power cut once a call has returned: written under a temporary name, synced,
@@ -18,7 +19,7 @@ export class DurableFiles {
 
   /** Makes a folder and its parents, and their names durable. */
   async ensureFolder(path: string): Promise<void> {
-    const first = await mkdir(path, { recursive: true });
+    const first = await makeFolders(path);
     if (first === undefined) return;
     for (let at = path; at.length >= first.length; at = dirname(at)) await this.syncFolder(dirname(at));
   }

@@ -17,6 +17,7 @@ export { gunzip, type GunzipOptions } from "./gunzip.js";
 export { DEFAULT_GZIP_LEVEL, gzip, type GzipOptions } from "./gzip.js";
 export { checkHash, digestOf, type Expected, Hasher, verified, verifyBytes } from "./hash.js";
 export { concatBody, limited, skipTo, sliceBody, takeFirst } from "./limits.js";
+export { makeFolders } from "./make-folders.js";
 export { counted } from "./progress.js";
 export { replaceFile, type ReplaceOptions } from "./replace-file.js";
 export {

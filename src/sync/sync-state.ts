@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, stat } from "node:fs/promises";
+import { appendFile, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, isDigest } from "../spec/index.js";
-import { replaceFile } from "../streams/index.js";
+import { makeFolders, replaceFile } from "../streams/index.js";
 
 /** What was seen of an image when source and destination were last equal. */
 export interface SeenImage {
@@ -108,7 +108,7 @@ class FileState implements SyncState {
       this.#pending = [];
       this.#lines += lines.length;
       try {
-        if (!this.#made) await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+        if (!this.#made) await makeFolders(dirname(this.#path), 0o700);
         this.#made = true;
         // Begins with a line end: behind a line that a killed run left half written, this one still counts.
         await appendFile(this.#path, `\n${lines.join("\n")}\n`, { mode: 0o600 });

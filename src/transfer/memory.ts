@@ -1,7 +1,7 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Descriptor, type Digest, isDigest, isRepository, parseHost, type RepositoryName } from "../spec/index.js";
-import { replaceFile } from "../streams/index.js";
+import { makeFolders, replaceFile } from "../streams/index.js";
 
 /**
  * What earlier transfers saw: which repository held what, and where a tag pointed. It is never believed: it chooses
@@ -107,7 +107,7 @@ class MapMemory implements LocationMemory {
       places: Object.fromEntries(this.#places),
     });
     try {
-      await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+      await makeFolders(dirname(this.#path), 0o700);
       await replaceFile(this.#path, text, { mode: 0o600, sync: false });
       this.#changed = false;
     } catch {

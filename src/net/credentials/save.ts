@@ -1,7 +1,7 @@
-import { mkdir, readlink, realpath } from "node:fs/promises";
+import { readlink, realpath } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { GantryError } from "../../errors.js";
-import { replaceFile } from "../../streams/index.js";
+import { makeFolders, replaceFile } from "../../streams/index.js";
 import type { Credential } from "../credentials.js";
 import { authJson, type AuthFile, parseAuthFile, readAuthText } from "./auth-file.js";
 import { authKey, HUB_KEY } from "./auth-key.js";
@@ -106,7 +106,7 @@ async function edit<T>(
   ) => Promise<{ json: Record<string, unknown> | undefined; result: T }>,
 ): Promise<T> {
   const target = await linkEnd(file);
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+  await makeFolders(dirname(target), 0o700);
   const { lock } = await import("proper-lockfile");
   const release = await lock(target, {
     realpath: false,

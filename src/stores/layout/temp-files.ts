@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chmod, type FileHandle, mkdir, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
+import { chmod, type FileHandle, open, readdir, rename, rmdir, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { errnoOf, patiently } from "./disk-error.js";
 import { formatOwner, lifeOf, parseOwner, thisProcess } from "./owner.js";
+import { makeFolders } from "../../streams/index.js";
 
 /** A file that nobody else sees until it is published under its final name. */
 export interface TempFile {
@@ -31,7 +32,7 @@ export class TempFiles {
 
   /** A new file with mode 0600. */
   async create(signal?: AbortSignal): Promise<TempFile> {
-    await mkdir(this.#dir, { mode: 0o700, recursive: true });
+    await makeFolders(this.#dir, 0o700);
     await (this.#swept ??= this.#sweep());
     const path = join(this.#dir, `${formatOwner(await thisProcess())}-${randomBytes(8).toString("hex")}`);
     const file = await patiently(() => this.#open(path), signal);
@@ -68,7 +69,7 @@ export class TempFiles {
       return await open(path, "wx", 0o600);
     } catch (error) {
       if (errnoOf(error) !== "ENOENT") throw error;
-      await mkdir(this.#dir, { mode: 0o700, recursive: true });
+      await makeFolders(this.#dir, 0o700);
       return await open(path, "wx", 0o600);
     }
   }
@@ -107,7 +108,7 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Makes a directory and those above it; each new name is durable. False when it was there. */
 export async function makeDirectory(path: string, mode: number): Promise<boolean> {
-  const first = await mkdir(path, { recursive: true, mode });
+  const first = await makeFolders(path, mode);
   if (first === undefined) return false;
   for (let at = path; ; at = dirname(at)) {
     await syncDirectory(dirname(at));

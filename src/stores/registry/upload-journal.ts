@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Digest } from "../../spec/index.js";
+import { makeFolders } from "../../streams/index.js";
 
 /** What names an upload: the same blob to the same repository of the same registry. */
 export interface UploadKey {
@@ -126,7 +127,7 @@ export class JournalEntry {
       time: new Date().toISOString(),
     });
     return this.#then(async () => {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await makeFolders(this.#folder, 0o700);
       const beside = `${this.path}.new`;
       // No fsync: after a power cut the worst is a damaged entry, which is ignored.
       await writeFile(beside, text, { mode: 0o600 });
