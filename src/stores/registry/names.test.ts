@@ -131,6 +131,16 @@ describe("a list of tags", () => {
     expect(most).toBeLessThan(250 * 1024 * 1024);
   });
 
+  test.each(["::add-mask::x", "\u001b]0;x\u0007", "a/b", ""])(
+    "with %j in it is refused: that is no tag",
+    async (name) => {
+      await using server = await scripted(({ answer }) =>
+        answer(200, JSON_TYPE, JSON.stringify({ name: "app", tags: ["ok", name] })),
+      );
+      await expect(list(server.host)).rejects.toMatchObject({ code: "REGISTRY_PROTOCOL" });
+    },
+  );
+
   test("of an unknown repository is an error that says so", async () => {
     await using server = await scripted(({ answer }) => answer(404, JSON_TYPE, '{"errors":[{"code":"NAME_UNKNOWN"}]}'));
     await expect(list(server.host)).rejects.toMatchObject({ code: "NAME_UNKNOWN", message: "name unknown" });

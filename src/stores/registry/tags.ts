@@ -21,9 +21,9 @@ export class RegistryTags implements Tags {
    *
    * @throws GantryError NAME_UNKNOWN, REGISTRY_PROTOCOL
    */
-  list({ signal }: CallOptions = {}): AsyncIterable<string> {
+  async *list({ signal }: CallOptions = {}): AsyncGenerator<string, void, undefined> {
     const size = String(this.#api.connection.book.traits.pageSize ?? PAGE_SIZE);
-    return listNames({
+    const names = listNames({
       key: "tags",
       asked: { where: `list tags of ${this.#api.location}`, subject: "tags" },
       patience: this.#api.connection.patience,
@@ -36,6 +36,19 @@ export class RegistryTags implements Tags {
           signal,
         }),
     });
+    for await (const name of names) {
+      // What is no tag could be anything where it is printed: a terminal's escape, or a command to a CI runner (`::set-env`).
+      if (!isTag(name)) {
+        throw new GantryError(
+          "REGISTRY_PROTOCOL",
+          `the registry lists ${JSON.stringify(name.slice(0, 80))}, which is no tag`,
+          {
+            where: this.#api.location,
+          },
+        );
+      }
+      yield name;
+    }
   }
 
   /**
