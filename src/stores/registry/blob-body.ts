@@ -6,6 +6,7 @@ import type { RepositoryApi } from "./connection.js";
 import { openForeign } from "./foreign.js";
 import { Attempts, isWorthAnother } from "./patience.js";
 import { registryError } from "./registry-error.js";
+import { Widening } from "./widening.js";
 
 /** One pass over a blob: where it stands and what it has learned from the answers so far. */
 interface Pass {
@@ -15,6 +16,8 @@ interface Pass {
   etag: string | undefined;
   /** A range was refused, or another one was sent: the whole blob is asked for, and what is known of it passed over. */
   whole: boolean;
+  /** The registry has shown that it answers with parts. */
+  ranges: boolean;
   /** How often the place that the registry redirects to has refused what the registry allowed. */
   refusals: number;
 }
@@ -48,20 +51,28 @@ async function* read(
   const where = `${api.location}@${blob.digest}`;
   const hasher = start === 0 ? new Hasher(algorithmOf(blob.digest)) : undefined;
   const attempts = new Attempts(api.connection.patience);
-  const pass: Pass = { at: start, etag: undefined, whole: false, refusals: 0 };
+  const pass: Pass = { at: start, etag: undefined, whole: false, ranges: false, refusals: 0 };
+  const widening = new Widening(api, blob);
   while (pass.at < blob.size) {
     let failure: unknown;
+    const widens = widening.isWanted(pass.at, pass.ranges);
     try {
-      for await (const chunk of receive(api, blob, pass, signal)) {
+      widening.begin(pass.at);
+      const chunks = widens ? widening.read(pass.at, pass.etag, signal) : receive(api, blob, pass, signal);
+      for await (const chunk of chunks) {
         pass.at += chunk.byteLength;
         if (pass.at > blob.size) throw tooLong(blob, where);
         hasher?.update(chunk);
         attempts.progressed();
         yield chunk;
+        if (!widens && widening.isWanted(pass.at, pass.ranges)) break;
       }
+      // Several connections were no better; or one was slow, and they are tried now.
+      if (widens || widening.isWanted(pass.at, pass.ranges)) continue;
       if (pass.at < blob.size) failure = shortAnswer(blob, pass.at, where);
     } catch (error) {
       signal?.throwIfAborted();
+      if (widens) continue;
       if (!isWorthAnother(error)) throw error;
       failure = error;
     }
@@ -91,6 +102,7 @@ async function* receive(
     if (response.status === 206) throw wrongRange(response, blob, 0);
   }
   // The whole blob in answer to a part: no ranges here, or another version behind If-Range. The digest will tell.
+  pass.ranges = response.status === 206 || response.headers["accept-ranges"]?.trim().toLowerCase() === "bytes";
   let skip = response.status === 206 ? 0 : pass.at;
   const etag = response.headers["etag"];
   pass.etag ??= etag?.startsWith('"') === true ? etag : undefined;

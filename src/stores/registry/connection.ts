@@ -23,6 +23,8 @@ export interface Connection {
   readonly book: TraitBook;
   readonly documents: DocumentCache;
   readonly patience: Patience;
+  /** Who reads over several connections: one at a time, which bounds the memory for it. */
+  readonly widened: Set<object>;
   /** Where uploads under way are noted; without it a killed push starts over. */
   readonly journal: UploadJournal | undefined;
   /** Work of which only one may run at a time, by what it changes. */

@@ -71,6 +71,7 @@ export class RegistryHost implements AsyncDisposable {
       foreign: parts.foreign,
       book: new TraitBook(parts.name),
       documents: new DocumentCache(),
+      widened: new Set(),
       journal: parts.journal,
       lines: new Map(),
       patience: {
