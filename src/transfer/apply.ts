@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { GantryError } from "../errors.js";
 import { Journal, together } from "./applying.js";
 import { moveNames, type NameOutcome } from "./move-names.js";
@@ -30,6 +31,8 @@ export async function applyTargets(targets: readonly Target[], putting: Omit<Put
     stop,
     signal: signal === undefined ? halt.signal : AbortSignal.any([signal, halt.signal]),
   };
+  // Every request under way listens; so many are no leak.
+  setMaxListeners(0, inner.signal!);
   const journal = new Journal();
   const names = new Map<string, NameOutcome>();
   let error: unknown;

@@ -26,7 +26,7 @@ export async function addDocument(
 export async function addImage(
   store: Store,
   seed: string,
-  { layers = 2, layerBytes = 3000, tags = [] as readonly string[] } = {},
+  { layers = 2, layerBytes = 3000, tags = [] }: ImageOptions = {},
 ): Promise<Descriptor> {
   const config = await addBlob(
     store,
@@ -44,6 +44,12 @@ export async function addImage(
     { schemaVersion: 2, mediaType: MEDIA_TYPES.ociManifest, config, layers: made },
     tags,
   );
+}
+
+interface ImageOptions {
+  readonly layers?: number;
+  readonly layerBytes?: number;
+  readonly tags?: readonly string[];
 }
 
 /** An index of what is there already. */

@@ -8,6 +8,8 @@ import { putDocument, type Putting } from "./put-documents.js";
 /** How a name fared that was, or was to be, moved. */
 export interface NameOutcome {
   readonly moved: boolean;
+  /** Why it could not be moved. */
+  readonly error?: GantryError;
   /** What was done about it when others failed, for people. */
   readonly note?: string;
 }
@@ -19,6 +21,7 @@ interface Move {
   before: Descriptor | null | undefined;
   state: "waiting" | "begun" | "moved";
   note?: string;
+  error?: GantryError;
 }
 
 /** How long putting names back may take, whatever has happened. */
@@ -50,8 +53,12 @@ export async function moveNames(
     if (canRollBack) await Promise.all(moves.map((move) => putBack(move)));
     throw error;
   } finally {
-    for (const { name, state, note } of moves) {
-      outcomes.set(name.destination.name, { moved: state === "moved", ...(note === undefined ? {} : { note }) });
+    for (const { name, state, note, error } of moves) {
+      outcomes.set(name.destination.name, {
+        moved: state === "moved",
+        ...(note === undefined ? {} : { note }),
+        ...(error === undefined ? {} : { error }),
+      });
     }
   }
 
@@ -67,12 +74,14 @@ export async function moveNames(
   }
 }
 
-async function lookUp(move: Move, { signal }: Putting, journal: Journal): Promise<void> {
-  const { target, name } = move;
-  const found = await whatIs(target.store, name.destination.tag!, { signal }).catch((error: unknown) =>
-    journal.fail(error, target, signal?.aborted === true),
-  );
-  move.before = found ?? null;
+async function lookUp(one: Move, { signal }: Putting, journal: Journal): Promise<void> {
+  const { target, name } = one;
+  try {
+    one.before = (await whatIs(target.store, name.destination.tag!, { signal })) ?? null;
+  } catch (error) {
+    if (GantryError.is(error)) one.error = error;
+    journal.fail(error, target, signal?.aborted === true);
+  }
 }
 
 async function move(one: Move, applying: Putting, journal: Journal): Promise<void> {
@@ -81,7 +90,10 @@ async function move(one: Move, applying: Putting, journal: Journal): Promise<voi
   // One failed already: no other name moves any more.
   if (journal.failed.size > 0) return;
   one.state = "begun";
-  await putDocument(target, descriptor, [destination.tag!], applying, journal);
+  await putDocument(target, descriptor, [destination.tag!], applying, journal).catch((error: unknown) => {
+    if (GantryError.is(error)) one.error = error;
+    throw error;
+  });
   one.state = "moved";
   const attachedTo = target.attachedTo.get(descriptor.digest);
   journal.steps.push({

@@ -151,7 +151,8 @@ function fared(target: Target, root: Descriptor, { names, failed, error }: Appli
     const outcome = names.get(name);
     const note = outcome?.note === undefined ? {} : { note: outcome.note };
     if (outcome?.moved === true) return { ...base, status: "done", ...note };
-    const why = own ?? common;
+    // Where names were moving already, one that did not come to it has not failed.
+    const why = names.size > 0 ? outcome?.error : (own ?? common);
     if (why === undefined) return { ...base, status: "planned", ...note };
     return { ...base, status: "failed", ...note, error: why };
   });
