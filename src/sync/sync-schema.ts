@@ -5,8 +5,9 @@ import type { SkopeoFileInput, SyncFileInput } from "./sync-input.js";
 const text = z.string({ error: "expected a text" }).check(z.minLength(1, { error: "is empty" }));
 const texts = z.union([text, z.array(text)], { error: 'expected a text, or a list such as ["a", "b"]' });
 const yes = z.union([z.boolean(), z.enum(["true", "false"])], { error: "expected true or false" });
-const count = z.union([z.int().check(z.minimum(1)), z.string().check(z.regex(/^[1-9]\d{0,5}$/))], {
-  error: "expected a number, at least 1",
+const A_COUNT = "expected a number, at least 1";
+const count = z.union([z.int().check(z.minimum(1)), z.string().check(z.regex(/^[1-9]\d{0,5}$/, { error: A_COUNT }))], {
+  error: A_COUNT,
 });
 
 /** Descriptions for the JSON Schema. A registry of our own: zod's is global. */
