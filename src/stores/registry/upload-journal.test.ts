@@ -48,6 +48,19 @@ describe("an upload journal", () => {
     expect(await found()).toBeUndefined();
   });
 
+  test("gives each of several leftovers to one of several that come, the newest first", async () => {
+    const uploads = [1, 2, 3].map((acknowledged) => ({ ...UPLOAD, acknowledged }));
+    const journal = new UploadJournal(folder);
+    const entries = await Promise.all(uploads.map(async () => (await journal.open(KEY)).entry));
+    for (const [i, entry] of entries.entries()) {
+      await entry.record(uploads[i]!);
+      utimesSync(entry.path, 1e9, Date.now() / 1000 - 60 + i);
+    }
+    killOwners();
+    const got = [await found(), await found(), await found(), await found()];
+    expect(got).toEqual([uploads[2], uploads[1], uploads[0], undefined]);
+  });
+
   test("gives nothing of a process that lives, be it this one", async () => {
     const { entry } = await new UploadJournal(folder).open(KEY);
     await entry.record(UPLOAD);

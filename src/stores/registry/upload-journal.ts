@@ -51,8 +51,8 @@ export class UploadJournal {
   }
 
   /**
-   * Takes over what a dead process left of this upload. Of several leftovers the newest is taken, and the others go.
-   * Expired ones of any upload go as well.
+   * Takes over what a dead process left of this upload, of several the newest; the others are for whoever comes beside.
+   * Expired ones of any upload go.
    *
    * @returns the entry to write to from now on, and what it says; `found` is undefined for a new upload
    */
@@ -62,17 +62,14 @@ export class UploadJournal {
     let found: JournaledUpload | undefined;
     for (const { name } of (await this.#leftovers(prefix)).sort((a, b) => b.at - a.at)) {
       const path = join(this.#folder, name);
-      if (found !== undefined) {
-        await rm(path, { force: true }).catch(() => {});
-        continue;
-      }
       try {
         await rename(path, entry.path);
       } catch {
         continue; // Another process was faster.
       }
       found = await readEntry(entry.path, key);
-      if (found === undefined) await entry.forget();
+      if (found !== undefined) break;
+      await entry.forget();
     }
     return { entry, found };
   }

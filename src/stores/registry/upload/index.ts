@@ -72,7 +72,7 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
       const { traits } = api.connection.book;
       strategy = STRATEGIES.find((each) => each.fits(source, current, traits))!;
       const committed = await strategy.send(session, source, traits, signal);
-      await entry?.forget();
+      await journaled?.done();
       return committed;
     } catch (error) {
       failure = source.failure ?? error;
@@ -92,7 +92,7 @@ export async function uploadBlob(upload: Upload): Promise<Digest> {
       // All was sent, so the answer that did not come, or the session that is gone, may have been a yes.
       const maybeThere = source.isAllSent && session.isCommitting && verdict !== "restart";
       if (digest !== undefined && maybeThere && (await upload.isThere(digest))) {
-        await entry?.forget();
+        await journaled?.done();
         return digest;
       }
       if (verdict === "smaller") limitRequests(api.connection.book, source);

@@ -1,6 +1,6 @@
 import { GantryError } from "../../../errors.js";
 import { pause } from "../patience.js";
-import type { JournalEntry } from "../upload-journal.js";
+import type { JournalEntry, UploadKey } from "../upload-journal.js";
 import type { Upload } from "./index.js";
 import { UploadSession } from "./session.js";
 
@@ -19,6 +19,8 @@ export interface JournaledStart {
   readonly entry: JournalEntry;
   /** The session that an earlier run left, where the registry still has it and something in it. Asked once. */
   resume(): Promise<UploadSession | undefined>;
+  /** The blob is placed: nothing that was noted of it is wanted any more. */
+  done(): Promise<void>;
 }
 
 /** Opens the journal for an upload that is worth it; undefined for others. */
@@ -28,9 +30,14 @@ export async function beginJournaled({ api, source, signal }: Upload): Promise<J
   if (journal === undefined || digest === undefined || (size ?? 0) < JOURNALED_FROM) return undefined;
   if (book.traits.resumes === false) return undefined;
   const { origin } = await api.connection.origin();
-  let { entry, found } = await journal.open({ origin, repository: api.name, digest });
+  const key: UploadKey = { origin, repository: api.name, digest };
+  let { entry, found } = await journal.open(key);
   return {
     entry,
+    async done() {
+      await entry.forget();
+      await journal.forget(key);
+    },
     async resume() {
       if (found === undefined) return undefined;
       const session = new UploadSession(api, found.location);
