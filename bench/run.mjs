@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Compares gantry with its peers on this machine, in one run: what counts are the ratios, not the seconds.
 //
-//   node bench/run.mjs [--only start-up,build-push,copy,big-layer] [--scale full|small] [--server NAME,...] [--json FILE]
+//   node bench/run.mjs [--only start-up,build-push,copy,big-layer,sync] [--scale full|small] [--server NAME,...] [--json FILE]
 //
 // Needs `npm run build`, GNU time, Debian's docker-registry (test/interop/peers.mjs installs it); every other peer that
 // is missing is left out and said so. Figures are medians of alternating runs. "×" is the peer's figure over gantry's.
@@ -13,7 +13,7 @@ import { peers, versionOf } from "../test/interop/peers.mjs";
 import { ensureMeasurable } from "./measure.mjs";
 import { scales } from "./trees.mjs";
 
-const cases = ["start-up", "build-push", "copy", "big-layer"];
+const cases = ["start-up", "build-push", "copy", "big-layer", "sync"];
 const { values } = parseArgs({
   options: {
     only: { type: "string", default: cases.join(",") },

@@ -9,7 +9,7 @@ const layer = { mediaType: "application/octet-stream", digest: digestOf(bytes), 
 /** The memory store, slow, told how often to fail. */
 function slowly(failures: number): { store: Store; sent: () => number } {
   const memory = memoryStore();
-  const inner = memory.writer!;
+  const inner = memory.writer;
   let sent = 0;
   const writer: Writer = {
     accepts: inner.accepts,

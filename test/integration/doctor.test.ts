@@ -36,7 +36,7 @@ const resultOf = ({ findings }: Diagnosis, check: string): string | undefined =>
   findings.find((finding) => finding.check === check)?.result;
 
 const tagsOf = async ({ url }: RunningRegistry, repository: string): Promise<unknown> =>
-  (await (await fetch(`${url}/v2/${repository}/tags/list`)).json()) as unknown;
+  (await fetch(`${url}/v2/${repository}/tags/list`)).json();
 
 describe("gantry doctor", () => {
   it("only reads when a host alone is named", async () => {

@@ -51,6 +51,12 @@ export const peers = [
     go: { module: "github.com/regclient/regclient", package: "cmd/regctl", version: "v0.11.7" },
     version: ["version", "--format", "{{.VCSTag}}"],
   },
+  {
+    name: "regsync",
+    go: { module: "github.com/regclient/regclient", package: "cmd/regsync", version: "v0.11.7" },
+    version: ["version", "--format", "{{.VCSTag}}"],
+    optional: true,
+  },
   { name: "oras", go: { module: "oras.land/oras", package: "cmd/oras", version: "v1.3.1" }, version: ["version"] },
   {
     name: "registry",
