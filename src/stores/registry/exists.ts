@@ -4,10 +4,20 @@ import type { RepositoryApi } from "./connection.js";
 import { ACCEPT } from "./document.js";
 import { registryError } from "./registry-error.js";
 
-/** Whether the repository holds a blob: one HEAD. @throws GantryError for anything but yes and no */
+/**
+ * Whether the repository holds a blob: one HEAD. What was noted of its upload by a process that died before it heard the
+ * answer is then forgotten.
+ *
+ * @throws GantryError for anything but yes and no
+ */
 export async function holdsBlob(api: RepositoryApi, digest: Digest, signal: AbortSignal | undefined): Promise<boolean> {
   const response = await api.send({ method: "HEAD", to: `blobs/${digest}`, signal });
-  return answer(api, digest, "blob", response);
+  const isThere = await answer(api, digest, "blob", response);
+  if (isThere) {
+    const { journal } = api.connection;
+    await journal?.forget({ origin: (await api.connection.origin()).origin, repository: api.name, digest });
+  }
+  return isThere;
 }
 
 /** The length of a blob, by one HEAD; undefined when it is not there or its length is not told. */

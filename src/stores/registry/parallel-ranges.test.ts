@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { inParallel } from "./parallel-ranges.js";
 
 const MIB = 1024 * 1024;
-const SEGMENT = 8 * MIB;
+const SEGMENT = 4 * MIB;
 
 /** Parts whose first byte says where they begin, which come in another order than they are asked for. */
 function parts() {

@@ -1,5 +1,5 @@
 /** What is asked for at once; each is kept in memory until its turn comes. */
-const SEGMENT = 8 * 1024 * 1024;
+const SEGMENT = 4 * 1024 * 1024;
 const WIDTH = 4;
 /** So many segments show whether several connections are faster than one. */
 const TRIAL = 6;

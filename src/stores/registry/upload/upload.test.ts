@@ -441,6 +441,15 @@ describe("an upload that is noted", () => {
     expect(noted).toEqual([]);
   });
 
+  test("is forgotten when the blob turns out to be there", async () => {
+    const { script, state } = uploads();
+    await using server = await scripted(script, { journal: new UploadJournal(folder) });
+    await interrupted(server, state.sessions, 5 * MIB);
+    state.blobs.set(BLOB.digest, BYTES);
+    expect(await server.host.repository("app").exists(BLOB)).toBe(true);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   test("begins anew where the registry has forgotten it", async () => {
     const forgotten = await next({
       before: ({ method, answer }) =>
