@@ -418,13 +418,9 @@ export class Gantry implements AsyncDisposable {
       throw new GantryError("USAGE", "a sparse copy needs to know which platforms it brings", {
         hint: "Add --platform OS/ARCH,….",
       });
-    // A copy inside one repository reads the manifest anyway: one request that brings it beats two.
+    // A copy inside one registry most often reads the manifest anyway: one request that brings it beats two.
     const within = from.store.repository;
-    const willRead =
-      within !== undefined &&
-      destinations.some(
-        ({ store }) => store.repository?.host === within.host && store.repository.repository === within.repository,
-      );
+    const willRead = within !== undefined && destinations.some(({ store }) => store.repository?.host === within.host);
     const root = known.root ?? (await this.#resolve(from, undefined, signal, willRead));
     const common = {
       memory: known.memory ?? (await this.#locationMemory()),

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memoryStore, type MemoryStore, type Referrers, verifyGraph } from "../content/index.js";
 import { GantryError } from "../errors.js";
-import type { Descriptor, Digest } from "../spec/index.js";
-import { addArtifact, addImage, addIndex } from "./content.test-support.js";
+import { type Descriptor, type Digest, parseManifest } from "../spec/index.js";
+import { addArtifact, addDocument, addImage, addIndex } from "./content.test-support.js";
 import type { AttachedChoice } from "./attached-choice.js";
 import { cosignTag, nameBeside } from "./attached-names.js";
 import { type CopyOptions, planCopy } from "./plan-copy.js";
@@ -89,6 +89,31 @@ describe("what is attached to an image", () => {
     ]);
     await plan.apply();
     expect(await referrersOf(to, root)).toEqual([late.digest]);
+  });
+
+  it("under cosign's tag replaces what was there only when nothing of it is lost", async () => {
+    const from = memoryStore();
+    const root = await addImage(from, "a");
+    const tag = cosignTag(root.digest, "sig");
+    const first = await addArtifact(from, "first", { tags: [tag] });
+    const { to } = await copyAll(from, root);
+    // Another signature beside the first: both are in the new one.
+    const old = parseManifest(await from.manifest(first));
+    const more = parseManifest(await from.manifest(await addArtifact(from, "second"))).layers;
+    const second = await addDocument(from, first.mediaType, { ...old, layers: [...old.layers, ...more] }, [tag]);
+    const warnings: string[] = [];
+    const again = async () => {
+      const plan = await planCopy(from, root, [{ store: to, tag: "1", name: "to:1" }], {
+        attachedFrom: { store: from, name: "1" },
+        onEvent: (event) => event.type === "warning" && warnings.push(event.message),
+      });
+      await plan.apply();
+      return (await to.resolve(tag)).digest;
+    };
+    expect(await again()).toBe(second.digest);
+    const own = await addArtifact(to, "the destination's own", { tags: [tag] });
+    expect(await again()).toBe(own.digest);
+    expect(warnings).toEqual([expect.stringContaining("stays as it is")]);
   });
 
   it("that is listed and not there is left out, with a warning", async () => {

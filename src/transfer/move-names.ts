@@ -2,8 +2,10 @@ import type { Store } from "../content/index.js";
 import { GantryError } from "../errors.js";
 import type { Descriptor } from "../spec/index.js";
 import type { Journal } from "./applying.js";
-import { type PlannedName, type Target, whatIs } from "./plan-target.js";
+import type { Target } from "./plan-target.js";
+import type { PlannedName } from "./planning.js";
 import { putDocument, type Putting } from "./put-documents.js";
+import { whatIs } from "./what-is.js";
 
 /** How a name fared that was, or was to be, moved. */
 export interface NameOutcome {

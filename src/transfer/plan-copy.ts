@@ -9,7 +9,8 @@ import { Graph } from "./graph.js";
 import { groupBy } from "./group.js";
 import { type LocationMemory, processMemory } from "./memory.js";
 import type { Destination, DestinationReport, Plan, Report, Step } from "./plan.js";
-import { type Asked, askNames, type Planning, planTarget, type Target } from "./plan-target.js";
+import type { Planning } from "./planning.js";
+import { type Asked, askNames, planTarget, type Target } from "./plan-target.js";
 import { totalsOf } from "./totals.js";
 import { TransferFailed } from "./transfer-failed.js";
 

@@ -1,4 +1,4 @@
-import { children, type ContentReader, type ResolveOptions, type Store } from "../content/index.js";
+import { children, type Store } from "../content/index.js";
 import { GantryError } from "../errors.js";
 import {
   type Descriptor,
@@ -8,11 +8,12 @@ import {
   isIndex,
   type RepositoryName,
 } from "../spec/index.js";
-import { nameBeside } from "./attached-names.js";
 import type { Attached } from "./find-attached.js";
 import type { Graph } from "./graph.js";
-import type { LocationMemory } from "./memory.js";
 import type { Destination } from "./plan.js";
+import { planAttachedNames } from "./plan-attached-names.js";
+import type { PlannedName, Planning } from "./planning.js";
+import { whatIs } from "./what-is.js";
 
 /** A blob that a target lacks, or may lack, and where it could be mounted from. */
 export interface NeededBlob {
@@ -20,13 +21,6 @@ export interface NeededBlob {
   /** "no": the target was asked, or is certain not to have it; "maybe": a mount will tell. */
   readonly present: "no" | "maybe";
   readonly mountFrom: readonly RepositoryName[];
-}
-
-/** A name, and what it is to point at. */
-export interface PlannedName {
-  readonly destination: Destination;
-  readonly descriptor: Descriptor;
-  readonly changed: boolean;
 }
 
 /** What has to happen at one store, for all names in it. */
@@ -44,20 +38,6 @@ export interface Target {
   readonly present: readonly Descriptor[];
   /** Digest of what is attached, and of all below it, to the digest that it is attached to. */
   readonly attachedTo: ReadonlyMap<Digest, Digest>;
-}
-
-/** What planning a target needs to know. */
-export interface Planning {
-  readonly graph: Graph;
-  readonly source: ContentReader;
-  readonly sourceRepository: RepositoryName | undefined;
-  readonly memory: LocationMemory;
-  /** Only a part of what the root names is copied, so that the root being there proves nothing. */
-  readonly isSparse?: boolean;
-  readonly signal: AbortSignal | undefined;
-  onKnown(): void;
-  /** Something is left out that the user did not ask to leave out. */
-  onWarning(message: string): void;
 }
 
 /** What the names at a target say of it. */
@@ -130,7 +110,9 @@ export async function planTarget(
   // In a repository that is source and destination everything lies where it belongs already.
   for (const one of asked.isSource ? [] : attached) {
     const { descriptor, subject } = one;
-    const names = await askAttachedNames(store, one, asked.names, options);
+    const names = await planAttachedNames(store, one, asked.names, planning);
+    // The destination's own stays.
+    if (one.tag !== undefined && names.length === 0) continue;
     const isNew = !seen.has(descriptor.digest);
     const isMissing = isNew && names.every(({ changed }) => changed) && !(await holds(store, one, options));
     if (isMissing && !(await isReadable(graph, one, planning))) continue;
@@ -224,45 +206,6 @@ async function isWhole(
     if (!(await store.exists(child, options)) || !(await isWhole(store, child, options))) return false;
   }
   return true;
-}
-
-/** What a name points at in a store; undefined when there is no such name. */
-export async function whatIs(store: Store, name: string, options: ResolveOptions): Promise<Descriptor | undefined> {
-  try {
-    return await store.resolve(name, options);
-  } catch (error) {
-    if (
-      GantryError.is(error) &&
-      (error.code === "MANIFEST_UNKNOWN" || error.code === "NAME_UNKNOWN" || error.code === "NOT_FOUND")
-    )
-      return undefined;
-    throw error;
-  }
-}
-
-/** cosign's tag at this store, beside each of the names; most often one. */
-async function askAttachedNames(
-  store: Store,
-  { descriptor, tag }: Attached,
-  names: readonly PlannedName[],
-  options: { readonly signal: AbortSignal | undefined },
-): Promise<PlannedName[]> {
-  if (tag === undefined) return [];
-  const beside = new Map<string, Destination>();
-  for (const { destination } of names) {
-    const called = nameBeside(store, destination.tag, tag);
-    const name =
-      store.repository === undefined
-        ? `${store.location}:${called}`
-        : `${store.repository.host}/${store.repository.repository}:${called}`;
-    if (!beside.has(called)) beside.set(called, { store, tag: called, name });
-  }
-  return Promise.all(
-    [...beside.values()].map(async (destination) => {
-      const current = await whatIs(store, destination.tag!, options);
-      return { destination, descriptor, changed: current?.digest !== descriptor.digest };
-    }),
-  );
 }
 
 /** In files a document that nothing lists is not attached yet, though its bytes are there. */

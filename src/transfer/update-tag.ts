@@ -3,7 +3,7 @@ import type { CallOptions, Store } from "../content/index.js";
 import { GantryError } from "../errors.js";
 import type { Descriptor } from "../spec/index.js";
 import { digestOf } from "../streams/index.js";
-import { whatIs } from "./plan-target.js";
+import { whatIs } from "./what-is.js";
 
 /** What a tag points at, with its bytes. */
 export interface CurrentTag {
