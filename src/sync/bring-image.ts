@@ -12,6 +12,8 @@ export interface Bringing {
   readonly copies: LimitFunction;
   /** What is being brought, by destination and digest: tags of one image take turns, so that its content goes once. */
   readonly lines: Map<string, Promise<unknown>>;
+  /** Set when the run ends early: what still waits is not begun. */
+  readonly run: { ended?: { readonly why: unknown } };
 }
 
 /** A day: somebody may have removed a tag at the destination. */
@@ -65,6 +67,7 @@ export async function bringImage(
 
   async function copy(root: Descriptor, destination: Destination): Promise<SyncedImage> {
     const { signal, dryRun, onTransfer } = options;
+    if (bringing.run.ended !== undefined) throw bringing.run.ended.why;
     try {
       signal?.throwIfAborted();
       const plan = await job.plan(ref, root, destination, signal);

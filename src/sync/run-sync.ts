@@ -23,20 +23,22 @@ const DEFAULT_IMAGES = 4;
 export async function runSync(jobs: readonly SyncJob[], options: SyncOptions): Promise<SyncReport> {
   const started = performance.now();
   const { signal, concurrency = DEFAULT_IMAGES } = options;
-  const images: SyncedImage[] = [];
+  const images: { readonly image: SyncedImage; readonly order: readonly [number, number] }[] = [];
   const failures: SyncFailure[] = [];
   const ledger = new DeleteLedger();
+  const claims = new Map<string, string>();
   const questions = pLimit(Math.max(LEAST_QUESTIONS, concurrency * QUESTIONS));
-  const bringing: Bringing = { options, copies: pLimit(Math.max(1, concurrency)), lines: new Map() };
+  const run: Bringing["run"] = {};
+  const bringing: Bringing = { options, copies: pLimit(Math.max(1, concurrency)), lines: new Map(), run };
   const listings = pLimit(LISTINGS);
 
-  const done = (image: SyncedImage): void => {
-    images.push(image);
+  const done = (image: SyncedImage, order: readonly [number, number]): void => {
+    images.push({ image, order });
     options.onEvent?.({ type: "image", image });
     if (options.failFast === true && image.error !== undefined) throw image.error;
   };
 
-  const runJob = async (job: SyncJob): Promise<void> => {
+  const runJob = async (job: SyncJob, number: number): Promise<void> => {
     signal?.throwIfAborted();
     let refs: readonly string[];
     try {
@@ -54,38 +56,68 @@ export async function runSync(jobs: readonly SyncJob[], options: SyncOptions): P
       return;
     }
     options.onEvent?.({ type: "listed", source: job.source, images: refs.length });
+    const bring = async (ref: string, at: number): Promise<void> => {
+      const claim = claimName(claims, job, ref);
+      if (claim === "taken already") return;
+      const next =
+        claim ??
+        (await questions(async () => {
+          signal?.throwIfAborted();
+          return bringImage(job, ref, bringing);
+        }));
+      done(typeof next === "function" ? await next() : next, [number, at]);
+    };
+    let next = 0;
     // A few more than are asked at once, however many tags there are.
-    await inBatches(refs, BATCH, (ref) =>
-      questions(async () => {
-        signal?.throwIfAborted();
-        return bringImage(job, ref, bringing);
-      }).then(async (next) => done(typeof next === "function" ? await next() : next)),
-    );
+    const lane = async (): Promise<void> => {
+      while (next < refs.length && run.ended === undefined) {
+        const at = next++;
+        await bring(refs[at]!, at).catch((error: unknown) => {
+          run.ended ??= { why: error };
+          throw run.ended.why;
+        });
+      }
+    };
+    await settleAll(Array.from({ length: Math.min(LANES, refs.length) }, lane));
   };
 
   try {
     await settleAll(jobs.map(runJob));
     for await (const removed of ledger.remove(options)) {
-      if ("action" in removed) done(removed);
+      if ("action" in removed) done(removed, [jobs.length, images.length]);
       else failures.push(removed);
     }
   } finally {
     await Promise.all(jobs.map((job) => job.state.close()));
   }
   signal?.throwIfAborted();
-  return reportSync(images, failures, (performance.now() - started) / 1000);
+  const sorted = images.toSorted(({ order: a }, { order: b }) => a[0] - b[0] || a[1] - b[1]).map(({ image }) => image);
+  return reportSync(sorted, failures, (performance.now() - started) / 1000);
 }
 
 /** Tags of one repository under way at once. */
-const BATCH = 256;
+const LANES = 256;
 
-/** Runs `act` for each of `items`, at most `width` of them at once, in order. */
-async function inBatches<T>(items: readonly T[], width: number, act: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  const lane = async (): Promise<void> => {
-    while (next < items.length) await act(items[next++]!);
-  };
-  await settleAll(Array.from({ length: Math.min(width, items.length) }, lane));
+/**
+ * Notes who brings a name. What another rule brings already is left to it; two sources for one name are a mistake, for
+ * whichever came last would win.
+ */
+function claimName(claims: Map<string, string>, job: SyncJob, ref: string): SyncedImage | "taken already" | undefined {
+  const name = `${job.destination} ${job.tagOf(ref)}`;
+  const source = job.nameOf(ref);
+  const other = claims.get(name);
+  if (other === undefined) {
+    claims.set(name, source);
+    return undefined;
+  }
+  if (other === source) return "taken already";
+  const destination = `${job.destination}:${job.tagOf(ref)}`;
+  const error = new GantryError("CONFLICT", `${other} goes to the same name`, {
+    where: destination,
+    hint: "Give each a destination of its own, or use --scoped.",
+    facts: { source, other },
+  });
+  return { source, destination, action: "copy", status: "failed", reason: error.message, error };
 }
 
 /** Waits for all, so that nothing goes on behind the caller's back, then throws the first failure. */

@@ -219,6 +219,17 @@ describe("sync files", () => {
     expect((await fetch(`${to.url}/v2/repo/app/manifests/${seen.get("1.7.0")}`, { method: "HEAD" })).status).toBe(200);
   });
 
+  it("refuse two sources for one name, and bring what two rules mean once", async () => {
+    await pushSmallImages(from.url, "other/app", ["1.1.0"]);
+    await writeFile(
+      box.path("clash.yaml"),
+      `sync:\n${["team", "other", "team"].map((name) => `  - { source: "${from.host}/${name}/app", tags: { names: ["1.1.0"] } }\n`).join("")}`,
+    );
+    const report = await sync("clash.yaml", { destination: `${to.host}/clash` });
+    expect(report.totals).toMatchObject({ images: 2, copied: 1, failed: 1 });
+    expect(report.failures).toMatchObject([{ source: `${from.host}/other/app:1.1.0`, error: { code: "CONFLICT" } }]);
+  });
+
   it("say where their images go; without that the command has to", async () => {
     await writeFile(box.path("nowhere.yaml"), `sync:\n  - source: ${app()}\n`);
     await expect(sync("nowhere.yaml")).rejects.toMatchObject({ code: "USAGE" });
@@ -243,6 +254,20 @@ describe("gantry sync", () => {
     const plain = await run([app(), `${to.host}/partly`, "--tag", "not-there"]);
     expect(plain.code).toBe(5);
     expect(plain.stderr).toContain("gantry: 1 of 1 image failed");
+  });
+
+  it("ends at the first failure when it is told to", async () => {
+    const ran = await run([
+      app(),
+      `${to.host}/first`,
+      "--tag",
+      ["not-there", ...TAGS].join(),
+      "--keep-going=false",
+      "--concurrency",
+      "1",
+    ]);
+    expect(ran.code).toBe(3);
+    expect((await tagsAt(to, "first/app")).length).toBeLessThan(60);
   });
 
   it("prints what it would do as a table", async () => {
