@@ -7,7 +7,7 @@ import { Gantry, type TransferFailed } from "../../src/gantry.js";
 import { type RunningRegistry, serve } from "../../src/server/index.js";
 import type { Descriptor } from "../../src/spec/index.js";
 import { openHost } from "../../src/stores/registry/index.js";
-import { addImage } from "../../src/transfer/content.test-support.js";
+import { addArtifact, addImage } from "../../src/transfer/content.test-support.js";
 import { planCopy } from "../../src/transfer/index.js";
 import { type FrontDoor, frontDoor } from "./front-door.js";
 import { Sandbox } from "./gantry-cli.js";
@@ -124,7 +124,7 @@ describe("publishing to several registries", () => {
     expect(await digestAt(b, "x", "1")).toBeUndefined();
     expect(await digestAt(c, "x", "1")).toBeUndefined();
 
-    const there = await Promise.all([0, 1, 2].map(async (at) => blobsOf(registries[at + 1]!, at + 1)));
+    const there = await Promise.all([0, 1, 2].map(async (at) => blobsOf(at + 1)));
     const plan = await gantry.copy(`${source.host}/app:1`, names);
     const report = await plan.apply();
     expect(report.destinations.map(({ status }) => status)).toEqual(["done", "done", "done"]);
@@ -215,8 +215,45 @@ describe("publishing to several registries", () => {
   });
 });
 
+describe("the options of copy", () => {
+  it("are checked before anything is done, and do what they say", async () => {
+    const box = await Sandbox.create();
+    open.push(box);
+    const [source, a] = [await registry(), await registry()];
+    const image = await put(source, "app", "1", "new", 1000);
+    const memory = memoryStore();
+    await addImage(memory, "new", { layers: 3, layerBytes: 1000 });
+    const signature = await addArtifact(memory, "signature", { subject: image });
+    const to = repository(source, "app");
+    await (await planCopy(memory, signature, [{ store: to, name: "signature" }])).apply();
+    const from = `${source.host}/app:1`;
+    for (const [args, said] of [
+      [["--attached", "signature"], /no type of attachment.*signatures/],
+      [["--sparse"], /which platforms.*--platform/],
+    ] as const) {
+      const ran = await box.run(["copy", ...args, from, `${a.host}/x:1`]);
+      expect([ran.code, ran.stderr]).toEqual([2, expect.stringMatching(said)]);
+    }
+    expect(a.log).toEqual([]);
+    const dry = JSON.parse(await box.ok(["copy", "--json", "--dry-run", from, `${a.host}/x:1`])) as {
+      steps: { digest: string; attachedTo?: string }[];
+    };
+    expect(dry.steps.find(({ digest }) => digest === signature.digest)?.attachedTo).toBe(image.digest);
+    expect(a.log.filter((line) => !line.startsWith("HEAD"))).toEqual([]);
+    const has = (name: string) => repository(a, name).exists(signature);
+    await box.ok(["copy", "--attached=none", from, `${a.host}/without:1`]);
+    await box.ok(["copy", "--attached", "signatures,application/vnd.example+json", from, `${a.host}/with:1`]);
+    expect([await has("without"), await has("with")]).toEqual([false, true]);
+    // The image is there already: looked for only when that is asked for.
+    await box.ok(["copy", from, `${a.host}/without:1`]);
+    expect(await has("without")).toBe(false);
+    await box.ok(["copy", "--attached", "all", from, `${a.host}/without:1`]);
+    expect(await has("without")).toBe(true);
+  });
+});
+
 /** The digests that a registry has files of. */
-async function blobsOf(_running: RunningRegistry, at: number): Promise<ReadonlySet<string>> {
+async function blobsOf(at: number): Promise<ReadonlySet<string>> {
   const files = await readdir(join(root, `registry-${at}`, "blobs", "sha256"), { recursive: true }).catch(() => []);
   return new Set(files.flatMap((file) => (/[0-9a-f]{64}$/.exec(file) === null ? [] : [`sha256:${file.slice(-64)}`])));
 }
