@@ -180,6 +180,21 @@ describe("publishing to several registries", () => {
     expect(a.log.filter((line) => line.startsWith("POST")).length).toBe(4);
   });
 
+  it("names in layouts and in gantry's own store are put back as well", async () => {
+    const [source, a] = [await registry(), await registry()];
+    const old = await put(source, "app", "old", "old", 1000);
+    await put(source, "app", "1", "new", 1000);
+    const layout = `oci:${join(root, "layout")}`;
+    await (await gantry.copy(`${source.host}/app:old`, [`${layout}:1`, "local:kept:1"])).apply();
+    a.judge = ({ method, path }) => (method === "PUT" && path.endsWith("/manifests/1") ? { status: 403 } : "pass");
+    const names = [`${layout}:1`, `${layout}:2`, "local:kept:1", "local:fresh:1", `${a.host}/x:1`];
+    await failure((await gantry.copy(`${source.host}/app:1`, names)).apply());
+    for (const name of [`${layout}:1`, "local:kept:1"])
+      expect((await gantry.resolve(name)).descriptor.digest).toBe(old.digest);
+    for (const name of [`${layout}:2`, "local:fresh:1"])
+      await expect(gantry.resolve(name)).rejects.toMatchObject({ code: "MANIFEST_UNKNOWN" });
+  });
+
   it("where a registry cannot remove tags the report says so", async () => {
     const [source, a, b] = [await registry(), await registry(), await registry()];
     await put(source, "app", "1", "new", 1000);
