@@ -12,9 +12,16 @@ const ATTACHED_TAG = /^sha(?:256|512)-[0-9a-f]{64}/;
  */
 export class DeleteLedger {
   readonly #places = new Map<string, Place>();
+  /** Destinations that something may be removed from; of the others nothing has to be known. */
+  readonly #touched: ReadonlySet<string>;
+
+  constructor(jobs: readonly SyncJob[]) {
+    this.#touched = new Set(jobs.flatMap((job) => (job.delete ? [job.destination] : [])));
+  }
 
   /** Notes what a source has; only where that is `complete`, what is missing has left it. */
   listed(job: SyncJob, { all, complete }: Listed): void {
+    if (!this.#touched.has(job.destination)) return;
     const place = this.#place(job);
     for (const ref of all) place.there.add(job.tagOf(ref));
     if (!job.delete || !complete) return;

@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import { GantryError } from "../errors.js";
 import { type Bringing, bringImage } from "./bring-image.js";
+import { Claims } from "./claims.js";
 import { DeleteLedger } from "./delete-ledger.js";
 import type { SyncedImage, SyncFailure, SyncReport } from "./sync-report.js";
 import { reportSync } from "./sync-report.js";
@@ -23,17 +24,19 @@ const DEFAULT_IMAGES = 4;
 export async function runSync(jobs: readonly SyncJob[], options: SyncOptions): Promise<SyncReport> {
   const started = performance.now();
   const { signal, concurrency = DEFAULT_IMAGES } = options;
-  const images: { readonly image: SyncedImage; readonly order: readonly [number, number] }[] = [];
+  // By job and by the place in its list: in that order they are reported, whichever is done first.
+  const images: SyncedImage[][] = jobs.map(() => []);
+  const removals: SyncedImage[] = [];
   const failures: SyncFailure[] = [];
-  const ledger = new DeleteLedger();
-  const claims = new Map<string, string>();
+  const ledger = new DeleteLedger(jobs);
+  const claims = new Claims(jobs);
   const questions = pLimit(Math.max(LEAST_QUESTIONS, concurrency * QUESTIONS));
   const run: Bringing["run"] = {};
   const bringing: Bringing = { options, copies: pLimit(Math.max(1, concurrency)), lines: new Map(), run };
   const listings = pLimit(LISTINGS);
 
-  const done = (image: SyncedImage, order: readonly [number, number]): void => {
-    images.push({ image, order });
+  const done = (image: SyncedImage, into: SyncedImage[], at: number): void => {
+    into[at] = image;
     options.onEvent?.({ type: "image", image });
     if (options.failFast === true && image.error !== undefined) throw image.error;
   };
@@ -57,7 +60,7 @@ export async function runSync(jobs: readonly SyncJob[], options: SyncOptions): P
     }
     options.onEvent?.({ type: "listed", source: job.source, images: refs.length });
     const bring = async (ref: string, at: number): Promise<void> => {
-      const claim = claimName(claims, job, ref);
+      const claim = claims.claim(job, ref);
       if (claim === "taken already") return;
       const next =
         claim ??
@@ -65,7 +68,7 @@ export async function runSync(jobs: readonly SyncJob[], options: SyncOptions): P
           signal?.throwIfAborted();
           return bringImage(job, ref, bringing);
         }));
-      done(typeof next === "function" ? await next() : next, [number, at]);
+      done(typeof next === "function" ? await next() : next, images[number]!, at);
     };
     let next = 0;
     // A few more than are asked at once, however many tags there are.
@@ -84,41 +87,20 @@ export async function runSync(jobs: readonly SyncJob[], options: SyncOptions): P
   try {
     await settleAll(jobs.map(runJob));
     for await (const removed of ledger.remove(options)) {
-      if ("action" in removed) done(removed, [jobs.length, images.length]);
+      if ("action" in removed) done(removed, removals, removals.length);
       else failures.push(removed);
     }
   } finally {
     await Promise.all(jobs.map((job) => job.state.close()));
   }
   signal?.throwIfAborted();
-  const sorted = images.toSorted(({ order: a }, { order: b }) => a[0] - b[0] || a[1] - b[1]).map(({ image }) => image);
-  return reportSync(sorted, failures, (performance.now() - started) / 1000);
+  // What a rule left to another one is a hole in its list.
+  const all = [...images, removals].flatMap((list) => list.filter(() => true));
+  return reportSync(all, failures, (performance.now() - started) / 1000);
 }
 
 /** Tags of one repository under way at once. */
 const LANES = 256;
-
-/**
- * Notes who brings a name. What another rule brings already is left to it; two sources for one name are a mistake, for
- * whichever came last would win.
- */
-function claimName(claims: Map<string, string>, job: SyncJob, ref: string): SyncedImage | "taken already" | undefined {
-  const name = `${job.destination} ${job.tagOf(ref)}`;
-  const source = job.nameOf(ref);
-  const other = claims.get(name);
-  if (other === undefined) {
-    claims.set(name, source);
-    return undefined;
-  }
-  if (other === source) return "taken already";
-  const destination = `${job.destination}:${job.tagOf(ref)}`;
-  const error = new GantryError("CONFLICT", `${other} goes to the same name`, {
-    where: destination,
-    hint: "Give each a destination of its own, or use --scoped.",
-    facts: { source, other },
-  });
-  return { source, destination, action: "copy", status: "failed", reason: error.message, error };
-}
 
 /** Waits for all, so that nothing goes on behind the caller's back, then throws the first failure. */
 async function settleAll(works: readonly Promise<void>[]): Promise<void> {

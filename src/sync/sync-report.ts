@@ -49,11 +49,12 @@ export function reportSync(
   seconds: number,
 ): SyncReport {
   const moved = (key: keyof Totals): Count => {
-    const counts = images.flatMap(({ totals }) => (totals === undefined ? [] : [totals[key]]));
-    return {
-      count: counts.reduce((sum, { count }) => sum + count, 0),
-      bytes: counts.reduce((sum, { bytes }) => sum + bytes, 0),
-    };
+    let [count, bytes] = [0, 0];
+    for (const { totals } of images) {
+      count += totals?.[key].count ?? 0;
+      bytes += totals?.[key].bytes ?? 0;
+    }
+    return { count, bytes };
   };
   const number = (action: SyncedImage["action"]): number =>
     images.filter((image) => image.action === action && image.status !== "failed").length;

@@ -10,7 +10,7 @@ import { startRegistry, type TestRegistry } from "./registries.js";
 // The same rows as against the embedded registry: what a registry keeps of a broken upload differs.
 /**
  * distribution 2.8 forgets what a broken PUT brought, and a push sends blobs as PUT until it has seen that: the first
- * break of each blob costs what was sent. (PATCH from the start would cost a request a blob.)
+ * break of each blob costs what was sent.
  */
 const FORGETS: Readonly<Record<string, number>> = { P03: 1.15, P04: 1.4, P05: 2.2 };
 
