@@ -3,24 +3,18 @@
  * command line does, a program does with this class.
  */
 import { join } from "node:path";
-import {
-  choosePlatform,
-  listPlatforms,
-  overlayStore,
-  type Store,
-  type Verified,
-  verifyGraph,
-} from "./content/index.js";
+import { listPlatforms, type Store, type Verified, verifyGraph } from "./content/index.js";
 import { GantryError } from "./errors.js";
 import type { Build, BuildOptions } from "./facade/build-images.js";
 import { Hosts } from "./facade/hosts.js";
 import type { LoginOptions } from "./facade/login.js";
+import type { MethodOptions, MoveOptions, ReadOptions, Resolved, StoredImage } from "./facade/method-options.js";
 import { type Opened, openStore } from "./facade/open-store.js";
 import { type GantryOptions, type Places, placesOf } from "./facade/options.js";
+import { openDestinations, type PinnedDestination, planMove, resolveImage } from "./facade/plan-move.js";
 import type { Served, ServeRequest } from "./facade/serve.js";
 import type { Diagnosis, DoctorRequest } from "./facade/doctor.js";
 import type { SyncRequest } from "./facade/sync.js";
-import { filterPlatforms, materialise, openView, otherPlatforms } from "./images/index.js";
 import { contentTree, type Inspection, inspectImage, readConfigBytes, type TreeNode } from "./inspect/index.js";
 import {
   type Descriptor,
@@ -32,7 +26,6 @@ import {
   parseHost,
   parseImageName,
   parseManifest,
-  parsePlatform,
   parseReference,
   withDefaultTag,
 } from "./spec/index.js";
@@ -40,19 +33,12 @@ import type { Body } from "./streams/index.js";
 import type { Quota } from "./stores/registry/index.js";
 import { type LocalStore, openLocal } from "./stores/local/index.js";
 import type { SyncReport } from "./sync/index.js";
-import {
-  type AttachedChoice,
-  type Destination,
-  type EventListener,
-  fileMemory,
-  type LocationMemory,
-  type Plan,
-  planCopy,
-} from "./transfer/index.js";
+import { type EventListener, fileMemory, type LocationMemory, type Plan } from "./transfer/index.js";
 
 export type { Build, BuildOptions, BuiltImage, GantryEvent } from "./facade/build-images.js";
 export type { BuildEvent } from "./build/index.js";
 export type { LoginOptions } from "./facade/login.js";
+export type { MethodOptions, MoveOptions, ReadOptions, Resolved, StoredImage } from "./facade/method-options.js";
 export type { GantryOptions, SideOptions } from "./facade/options.js";
 export type { Served, ServeRequest } from "./facade/serve.js";
 export type { Diagnosis, DoctorRequest } from "./facade/doctor.js";
@@ -75,44 +61,6 @@ export type {
   Totals,
   TransferEvent,
 } from "./transfer/index.js";
-
-/** What every method takes. */
-export interface MethodOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Options of methods that read one image. */
-export interface ReadOptions extends MethodOptions {
-  /** `linux/arm64`: that image of an index. */
-  readonly platform?: string;
-}
-
-/** Options of methods that move images. */
-export interface MoveOptions extends MethodOptions {
-  /** Only these; one gives its image, several an index of them with their attestations. */
-  readonly platforms?: readonly string[];
-  /** With `platforms`: the index keeps its bytes, and the content of other platforms is not copied. */
-  readonly sparse?: boolean;
-  /** Which signatures, attestations, SBOMs and other referrers come along. Default "auto": all, see {@link AttachedChoice}. */
-  readonly attached?: AttachedChoice;
-  /** Put names back that were moved when another one could not be. Default true. */
-  readonly rollback?: boolean;
-  readonly onEvent?: EventListener;
-}
-
-/** A name, resolved. */
-export interface Resolved {
-  /** The name in full. */
-  readonly name: string;
-  readonly descriptor: Descriptor;
-}
-
-/** An image of gantry's own store. */
-export interface StoredImage extends Resolved {
-  readonly platforms: readonly string[];
-  /** Bytes of all its content, each blob once. */
-  readonly size: number;
-}
 
 /**
  * gantry as a library. Cheap to make: nothing is opened before it is needed. Dispose it (`await using`) to close its
@@ -187,7 +135,7 @@ export class Gantry implements AsyncDisposable {
   /** What a name points at; with a platform, that image of it. */
   async resolve(image: string, { platform, signal }: ReadOptions = {}): Promise<Resolved> {
     const opened = await this.#open(image, "source");
-    return { name: opened.name, descriptor: await this.#resolve(opened, platform, signal) };
+    return { name: opened.name, descriptor: await resolveImage(opened, platform, signal) };
   }
 
   /** A manifest's exact bytes. */
@@ -196,7 +144,7 @@ export class Gantry implements AsyncDisposable {
     { platform, signal }: ReadOptions = {},
   ): Promise<Resolved & { readonly bytes: Uint8Array }> {
     const opened = await this.#open(image, "source");
-    const descriptor = await this.#resolve(opened, platform, signal, true);
+    const descriptor = await resolveImage(opened, platform, signal, true);
     return { name: opened.name, descriptor, bytes: await opened.store.manifest(descriptor, { signal }) };
   }
 
@@ -223,19 +171,19 @@ export class Gantry implements AsyncDisposable {
   /** What an image or index is made of. */
   async inspect(image: string, { platform, signal }: ReadOptions = {}): Promise<Inspection> {
     const opened = await this.#open(image, "source");
-    return inspectImage(opened.store, await this.#resolve(opened, platform, signal, true), opened.name, { signal });
+    return inspectImage(opened.store, await resolveImage(opened, platform, signal, true), opened.name, { signal });
   }
 
   /** Everything that belongs to an image, referrers included. */
   async tree(image: string, { platform, signal }: ReadOptions = {}): Promise<TreeNode> {
     const opened = await this.#open(image, "source");
-    return contentTree(opened.store, await this.#resolve(opened, platform, signal, true), opened.name, { signal });
+    return contentTree(opened.store, await resolveImage(opened, platform, signal, true), opened.name, { signal });
   }
 
   /** Reads everything that an image reaches and checks every digest and size. @throws GantryError of the first fault */
   async validate(image: string, { platform, signal }: ReadOptions = {}): Promise<Resolved & Verified> {
     const opened = await this.#open(image, "source");
-    const descriptor = await this.#resolve(opened, platform, signal, true);
+    const descriptor = await resolveImage(opened, platform, signal, true);
     return { name: opened.name, descriptor, ...(await verifyGraph(opened.store, descriptor, { signal })) };
   }
 
@@ -410,61 +358,15 @@ export class Gantry implements AsyncDisposable {
 
   async #plan(
     from: Opened,
-    destinations: readonly Destination[],
-    { platforms = [], sparse = false, attached = "auto", rollback, onEvent, signal }: MoveOptions,
+    destinations: readonly PinnedDestination[],
+    options: MoveOptions,
     known: { readonly root?: Descriptor; readonly memory?: LocationMemory } = {},
   ): Promise<Plan> {
-    if (sparse && platforms.length === 0)
-      throw new GantryError("USAGE", "a sparse copy needs to know which platforms it brings", {
-        hint: "Add --platform OS/ARCH,….",
-      });
-    // A copy inside one registry most often reads the manifest anyway: one request that brings it beats two.
-    const within = from.store.repository;
-    const willRead = within !== undefined && destinations.some(({ store }) => store.repository?.host === within.host);
-    const root = known.root ?? (await this.#resolve(from, undefined, signal, willRead));
-    const common = {
+    return planMove(from, destinations, options, {
+      root: known.root,
       memory: known.memory ?? (await this.#locationMemory()),
-      onEvent,
-      signal,
       concurrency: this.#options.concurrency,
-      sourceRepository: within,
-      attachedFrom: { store: from.store, name: from.ref },
-      attached,
-      rollback,
-    };
-    if (platforms.length === 0) return planCopy(from.store, checkPinned(root, destinations), destinations, common);
-    const wanted = platforms.map(parsePlatform);
-    const fromSource = (error: unknown): never => {
-      throw GantryError.is(error) ? error.with({ side: "source", where: from.name }) : error;
-    };
-    const whole = openView(from.store, root);
-    if (sparse) {
-      const others = await otherPlatforms(whole, wanted, { signal }).catch(fromSource);
-      const leaveOut = ({ digest }: Descriptor): boolean => others.has(digest);
-      return planCopy(from.store, checkPinned(root, destinations), destinations, { ...common, leaveOut });
-    }
-    const overlay = overlayStore({ location: from.store.location });
-    // Whoever asks for attestations by name gets them of a single platform too, which takes an index.
-    const keepIndex = attached === "all" || (typeof attached !== "string" && attached.includes("attestations"));
-    const view = await filterPlatforms(whole, wanted, { signal, keepIndex }).catch(fromSource);
-    const kept = await materialise(view, overlay, { signal });
-    return planCopy(overlay, checkPinned(kept, destinations), destinations, common);
-  }
-
-  async #resolve(
-    opened: Opened,
-    platform: string | undefined,
-    signal: AbortSignal | undefined,
-    willRead = false,
-  ): Promise<Descriptor> {
-    try {
-      const root = await opened.store.resolve(opened.ref ?? "latest", { signal, willRead, suggest: true });
-      return platform === undefined
-        ? root
-        : await choosePlatform(opened.store, root, parsePlatform(platform), { signal });
-    } catch (error) {
-      throw GantryError.is(error) ? error.with({ where: opened.name }) : error;
-    }
+    });
   }
 
   /** A bare name of `push`: in gantry's own store. */
@@ -488,22 +390,8 @@ export class Gantry implements AsyncDisposable {
     return opened;
   }
 
-  async #destinations(names: readonly string[]): Promise<Destination[]> {
-    // Names of one place share its store, so that its content is planned once.
-    const stores = new Map<string, Store>();
-    const destinations: (Destination & { pinned: Opened["pinned"] })[] = [];
-    for (const text of new Set(names)) {
-      const opened = await this.#open(text, "destination", true);
-      const store = stores.get(opened.store.location) ?? opened.store;
-      stores.set(opened.store.location, store);
-      destinations.push({
-        store,
-        name: opened.name,
-        pinned: opened.pinned,
-        ...(opened.ref === undefined ? {} : { tag: opened.ref }),
-      });
-    }
-    return destinations;
+  #destinations(names: readonly string[]): Promise<PinnedDestination[]> {
+    return openDestinations(names, (name) => this.#open(name, "destination", true));
   }
 
   #open(
@@ -524,23 +412,6 @@ export class Gantry implements AsyncDisposable {
     this.#memory ??= fileMemory(join(this.#places.cache, "locations.json"));
     return this.#memory;
   }
-}
-
-/** A destination that names a digest takes that content and no other. */
-function checkPinned(
-  root: Descriptor,
-  destinations: readonly (Destination & { pinned?: Opened["pinned"] })[],
-): Descriptor {
-  for (const { pinned, name } of destinations) {
-    if (pinned !== undefined && pinned !== root.digest) {
-      throw new GantryError("DIGEST_MISMATCH", `the content is ${root.digest}`, {
-        side: "destination",
-        where: name,
-        hint: "Leave the digest out of the destination.",
-      });
-    }
-  }
-  return root;
 }
 
 /** A blob's length, which its digest does not tell: from the manifests of a layout or a HEAD. */

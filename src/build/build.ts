@@ -3,10 +3,9 @@ import pLimit from "p-limit";
 import { type ContentReader, overlayStore } from "../content/index.js";
 import { GantryError } from "../errors.js";
 import { annotate, createIndex, materialise, type ImageView } from "../images/index.js";
-import { ANNOTATIONS, bareDescriptor, type Descriptor, type Platform, type StringMap } from "../spec/index.js";
+import { nearest, ANNOTATIONS, bareDescriptor, type Descriptor, type Platform, type StringMap } from "../spec/index.js";
 import { openBase, publicName, type ResolvedBase } from "./base-image.js";
 import type { BuildEvent } from "./build-events.js";
-import { closest } from "./closest.js";
 import { imageFrom } from "./image-from.js";
 import { LayerBuilder } from "./layer-builder.js";
 import type { LayerCache } from "./layer-cache.js";
@@ -148,7 +147,7 @@ function chooseTargets(plan: BuildPlan, targets: readonly string[] | undefined):
   const names = plan.images.map((image) => image.name);
   const unknown = [...new Set(targets)].filter((target) => !names.includes(target)).toSorted();
   if (unknown.length > 0) {
-    const near = closest(unknown[0]!, names);
+    const near = nearest(unknown[0]!, names);
     throw new GantryError("NOT_FOUND", `unknown targets: ${unknown.join(", ")}`, {
       hint:
         near !== undefined && unknown.length === 1 ? `Did you mean "${near}"?` : `The plan has ${names.join(", ")}.`,

@@ -3,9 +3,9 @@ import { basename, dirname, isAbsolute, relative, resolve, sep } from "node:path
 import { GantryError } from "../errors.js";
 import type { Platform } from "../spec/index.js";
 import { formatPlatform } from "../spec/index.js";
-import { closest } from "./closest.js";
 import type { FileMapping } from "./plan.js";
 import { fillTemplate } from "./template.js";
+import { nearest } from "../spec/index.js";
 
 /** A mapping's source on this machine. */
 export interface SourcePath {
@@ -64,7 +64,7 @@ async function missing(
     () => false,
   );
   const siblings = await readdir(dirname(path)).catch(() => []);
-  const near = closest(basename(path), siblings);
+  const near = nearest(basename(path), siblings);
   const forPlatform = source.some((part) => typeof part !== "string") ? ` for ${formatPlatform(platform)}` : "";
   return new GantryError(
     "FILE_NOT_FOUND",

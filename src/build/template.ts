@@ -1,5 +1,5 @@
 import type { Platform } from "../spec/index.js";
-import { closest } from "./closest.js";
+import { nearest } from "../spec/index.js";
 
 /** The variables that a platform gives to source paths. */
 export const PLATFORM_VARIABLES = ["PLATFORM_OS", "PLATFORM_ARCH", "PLATFORM_VARIANT"] as const;
@@ -88,7 +88,7 @@ const isPlatformVariable = (name: string): name is PlatformVariable =>
   (PLATFORM_VARIABLES as readonly string[]).includes(name);
 
 function undefinedVariable(name: string, variables: Variables): Problem {
-  const near = closest(name, [...Object.keys(variables), ...PLATFORM_VARIABLES]);
+  const near = nearest(name, [...Object.keys(variables), ...PLATFORM_VARIABLES]);
   return {
     message: `variable "${name}" is not set`,
     hint: near
