@@ -29,6 +29,9 @@ const split = (creds: string | undefined): [string, string] => {
   return [user, password];
 };
 
+/** Where `test/interop/peers.mjs install` puts what Go builds. */
+const PEERS = process.env["GANTRY_PEERS_DIR"] || join(import.meta.dirname, "../../.peers/bin");
+
 const SKOPEO: Words = {
   name: "skopeo",
   program: "/usr/bin/skopeo",
@@ -60,7 +63,7 @@ const TOOLS: readonly Words[] = [
   },
   {
     name: "crane",
-    program: "/opt/peers/crane",
+    program: join(PEERS, "crane"),
     access: () => ["--insecure"],
     push: (layout, image) => ["push", layout, image],
     pull: (image, layout) => ["pull", "--format=oci", image, layout],
@@ -69,7 +72,7 @@ const TOOLS: readonly Words[] = [
   },
   {
     name: "regctl",
-    program: "/opt/peers/regctl",
+    program: join(PEERS, "regctl"),
     access: (host, creds) => {
       const [user, password] = split(creds);
       return [`--host=reg=${host},tls=disabled${creds === undefined ? "" : `,user=${user},pass=${password}`}`];
@@ -81,7 +84,7 @@ const TOOLS: readonly Words[] = [
   },
   {
     name: "oras",
-    program: "/opt/peers/oras",
+    program: join(PEERS, "oras"),
     access: (_, creds, side) => {
       const [user, password] = split(creds);
       const where = side === "at" ? "" : `${side}-`;
